@@ -1,0 +1,214 @@
+"""From a vector of scores to a list: exclusions, ties, the series rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from recommender.engine.catalog import Series
+from recommender.engine.errors import InputError
+from recommender.engine.vocabulary import as_ids
+
+
+def top_k(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
+    """Return the positions of the k highest scores, ties by the lower position.
+
+    Equal to ``np.argsort(-scores, kind="stable")[:k]`` in O(n + k log k).
+
+    Parameters
+    ----------
+    scores : float array, shape (n,). Finite. Not modified.
+    k : int >= 0.
+
+    Returns
+    -------
+    int64 array, shape (min(k, n),).
+    """
+    n = len(scores)
+    if k <= 0 or n == 0:
+        return np.empty(0, dtype=np.int64)
+    if k >= n:
+        return np.argsort(-scores, kind="stable")
+    threshold = np.partition(scores, n - k)[n - k]
+    above = np.flatnonzero(scores > threshold)
+    level = np.flatnonzero(scores == threshold)[: k - len(above)]
+    # Positions ascend inside `above` and inside `level`, and every score in `above` is higher:
+    # a stable sort of the two in a row keeps ties by position.
+    chosen = np.concatenate((above, level))
+    return chosen[np.argsort(-scores[chosen], kind="stable")]
+
+
+def _mask(indices: ArrayLike, n_items: int, name: str) -> NDArray[np.bool_]:
+    """Return the bool vector of some item indices, or raise InputError when one is no item."""
+    array = as_ids(indices, name)
+    if len(array) and not (array.min() >= 0 and array.max() < n_items):
+        raise InputError(
+            f"{name} spans {array.min()}..{array.max()}; wanted item indices 0..{n_items - 1}. "
+            "Drop unknown books with Vocabulary.known_indices."
+        )
+    mask = np.zeros(n_items, dtype=np.bool_)
+    mask[array] = True
+    return mask
+
+
+def _series_heads(
+    scores: NDArray[np.floating],
+    candidate: NDArray[np.bool_],
+    read: NDArray[np.bool_],
+    series: Series,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return, per series, the best-ranked candidate and the volume that takes its place.
+
+    Series that may not appear are left out of both arrays. See ``rank`` for the rule.
+    """
+    members, starts = series.members, series.starts
+    lengths = np.diff(np.append(starts, len(members)))
+    group = np.repeat(np.arange(len(starts)), lengths)
+    number = series.number[members]
+    is_volume = (number >= 1) & (number == np.floor(number))
+    score = np.where(candidate[members], scores[members], -np.inf)
+
+    def first_of_group(wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Place in ``members`` of the first wanted member of each series, -1 for none."""
+        places = np.flatnonzero(wanted)
+        groups = group[places]
+        found = np.full(len(starts), -1, dtype=np.int64)
+        is_first = np.append(True, groups[1:] != groups[:-1])[: len(places)]
+        found[groups[is_first]] = places[is_first]
+        return found
+
+    best_score = np.maximum.reduceat(score, starts)
+    best = first_of_group(candidate[members] & (score == best_score[group]))
+
+    # A volume number is read when any edition of it is: members are sorted by volume below, so
+    # that editions of one number stand side by side.
+    volumes = np.flatnonzero(is_volume)
+    order = volumes[np.lexsort((number[volumes], group[volumes]))]
+    same = np.append(
+        False,
+        (group[order[1:]] == group[order[:-1]]) & (number[order[1:]] == number[order[:-1]]),
+    )[: len(order)]
+    edition = np.cumsum(~same) - 1
+    edition_read = np.zeros(len(order), dtype=np.bool_)
+    edition_read[edition[read[members[order]]]] = True
+    unread = order[~edition_read[edition]]
+    lowest = np.full(len(starts), np.inf)
+    np.minimum.at(lowest, group[unread], number[unread])
+
+    has_volume = np.zeros(len(starts), dtype=np.bool_)
+    has_volume[group[volumes]] = True
+    is_next = candidate[members] & is_volume & (number == lowest[group])
+    next_score = np.maximum.reduceat(np.where(is_next, score, -np.inf), starts)
+    next_volume = first_of_group(is_next & (score == next_score[group]))
+
+    chosen = np.where(has_volume, next_volume, best)
+    appears = (best >= 0) & (chosen >= 0)
+    return members[best[appears]], members[chosen[appears]]
+
+
+def rank(
+    scores: NDArray[np.floating],
+    *,
+    k: int,
+    excluded: ArrayLike = (),
+    series: Series | None = None,
+    read: ArrayLike = (),
+) -> NDArray[np.int64]:
+    """Rank items by score and return the list.
+
+    Exclusions are dropped before ranking, never masked by a low score: when fewer than k items
+    are left, the list is shorter. Ties go to the lower item index.
+
+    With ``series``, at most one volume of each series appears: the lowest integer volume
+    (1, 2, ...) of which no edition is read, in the place of the series' best-ranked candidate.
+    Boxed sets, novellas and prequels (no number, a fraction, 0) appear only for a series that
+    has no integer volume at all, and then the best-ranked one does. A series of which the next
+    volume is excluded but not read (on the to-read shelf, dismissed, hidden), or of which every
+    integer volume is read, does not appear: a later volume or a boxed set of what the reader
+    knows would be worse than nothing.
+
+    Parameters
+    ----------
+    scores : float array, shape (n_items,). Finite. Not modified.
+    k : int > 0. Cutoff.
+    excluded : array_like of int. Item indices that may not appear; repeats allowed.
+    series : Series or None. None: no series rule.
+    read : array_like of int. Item indices that the reader has read (rated), for the series
+        rule. They are not excluded by this alone.
+
+    Returns
+    -------
+    int64 array of item indices, best first, at most k.
+
+    Raises
+    ------
+    InputError
+        On k < 1, a score that is not finite, an index that is no item, or a series of other
+        length.
+    """
+    scores = np.asarray(scores)
+    if scores.ndim != 1:
+        raise InputError(f"scores have shape {scores.shape}; wanted (n_items,).")
+    if k < 1:
+        raise InputError(f"k is {k}; wanted 1 or more.")
+    if not np.isfinite(scores).all():
+        place = int(np.argmin(np.isfinite(scores)))
+        raise InputError(f"the score of item index {place} is {scores[place]}; wanted finite.")
+    n_items = len(scores)
+    candidate = ~_mask(excluded, n_items, "excluded")
+    if series is None:
+        candidates = np.flatnonzero(candidate)
+        return candidates[top_k(scores[candidates], k)]
+    if len(series.index) != n_items:
+        raise InputError(f"series has {len(series.index)} items, scores have {n_items}.")
+    has_read = _mask(read, n_items, "read")
+    if not len(series.members):
+        return rank(scores, k=k, excluded=excluded)
+    best, chosen = _series_heads(scores, candidate, has_read, series)
+    candidate[series.members] = False
+    candidate[best] = True
+    candidates = np.flatnonzero(candidate)
+    stands_for = np.arange(n_items)
+    stands_for[best] = chosen
+    return stands_for[candidates[top_k(scores[candidates], k)]]
+
+
+def rank_batch(
+    scores: NDArray[np.floating],
+    *,
+    k: int,
+    excluded: Sequence[ArrayLike],
+    series: Series | None = None,
+    read: Sequence[ArrayLike] | None = None,
+) -> list[NDArray[np.int64]]:
+    """Rank the rows of a score matrix; each row as ``rank`` does.
+
+    Parameters
+    ----------
+    scores : float array, shape (n_readers, n_items).
+    k : int > 0.
+    excluded : sequence of array_like, length n_readers.
+    series : Series or None.
+    read : sequence of array_like, length n_readers, or None: as ``excluded``.
+
+    Returns
+    -------
+    list of int64 arrays, one a reader, each of at most k items.
+
+    Raises
+    ------
+    InputError
+        As ``rank``, and when the sequences are of other lengths.
+    """
+    read = excluded if read is None else read
+    if not len(scores) == len(excluded) == len(read):
+        raise InputError(
+            f"got {len(scores)} rows of scores, {len(excluded)} of excluded and {len(read)} of "
+            "read; wanted as many."
+        )
+    return [
+        rank(row, k=k, excluded=left_out, series=series, read=known)
+        for row, left_out, known in zip(scores, excluded, read, strict=True)
+    ]
