@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class BookrecSiteConfig(AppConfig):
+    name = "bookrec_site"
+
+    def ready(self) -> None:
+        # Tasks find the configured application in every process, the web included.
+        from bookrec_site import celery  # noqa: F401

@@ -1,0 +1,18 @@
+"""Settings of the test suite: real PostgreSQL and Redis, quick passwords."""
+
+import tempfile
+from pathlib import Path
+
+from bookrec_site.settings.base import *  # noqa: F403
+from bookrec_site.settings.base import REST_FRAMEWORK
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+ARTIFACTS_DIR = Path(tempfile.gettempdir()) / "bookrec-no-artifacts"
+# Tests of throttling set their own, low rates; the others must not meet them.
+REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = dict.fromkeys(
+    ["anonymous", "reader", "login", "signup"], "100000/min"
+)

@@ -1,0 +1,19 @@
+"""Housekeeping that belongs to no one app."""
+
+import logging
+
+from celery import shared_task
+from django.core.management import call_command
+from django.utils import timezone
+
+from accounts.models import ApiToken
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="bookrec.clear_expired")
+def clear_expired() -> None:
+    """Delete expired sessions and API tokens; safe to run twice."""
+    call_command("clearsessions")
+    deleted, _ = ApiToken.objects.filter(expiry__lt=timezone.now()).delete()
+    logger.info("cleared expired sessions and %d expired tokens", deleted)

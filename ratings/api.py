@@ -1,0 +1,53 @@
+"""API doors to opinions: the token's owner rates a book or takes the stars back."""
+
+from django.shortcuts import get_object_or_404
+from rest_framework import serializers, status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from catalog.models import Book
+from ratings.models import Rating
+from ratings.selectors import stars_given
+from ratings.services import rate_book, remove_rating
+
+
+class RatingInput(serializers.Serializer):
+    stars = serializers.IntegerField(min_value=1, max_value=5)
+
+    def to_internal_value(self, data: object) -> dict[str, int]:
+        # DRF reads true as 1 only through a string; refuse every bool plainly.
+        if isinstance(data, dict) and isinstance(data.get("stars"), bool):
+            raise serializers.ValidationError({"stars": ["A valid integer is required."]})
+        return super().to_internal_value(data)
+
+
+class BookRatingView(APIView):
+    """`/books/{id}/rating/`: the stars that the reader gave to the book."""
+
+    def get(self, request: Request, book_id: int) -> Response:
+        book = _book(book_id)
+        stars = stars_given(request.user, book)
+        if stars is None:
+            raise NotFound("You have not rated this book.")
+        return Response({"book": book.pk, "stars": stars})
+
+    def put(self, request: Request, book_id: int) -> Response:
+        book = _book(book_id)
+        form = RatingInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        rating = rate_book(user=request.user, book=book, stars=form.validated_data["stars"])
+        return Response(_shown(rating))
+
+    def delete(self, request: Request, book_id: int) -> Response:
+        remove_rating(user=request.user, book=_book(book_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _book(book_id: int) -> Book:
+    return get_object_or_404(Book, pk=book_id, is_hidden=False)
+
+
+def _shown(rating: Rating) -> dict[str, object]:
+    return {"book": rating.book_id, "stars": rating.stars, "updated_at": rating.updated_at}

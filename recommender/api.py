@@ -1,0 +1,51 @@
+"""API door to lists."""
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from recommender.serving import Recommendation, recommendations_for
+
+
+class RecommendationsQuery(serializers.Serializer):
+    k = serializers.IntegerField(min_value=1, max_value=100, default=10)
+
+
+class RecommendationsView(APIView):
+    """The reader's list, computed from the ratings that are in the database now."""
+
+    def get(self, request: Request) -> Response:
+        query = RecommendationsQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        found = recommendations_for(request.user, k=query.validated_data["k"])
+        response = Response(
+            {
+                "basis": found.basis,
+                "run": found.run_id,
+                "results": [_shown(item) for item in found.items],
+            }
+        )
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+
+def _shown(item: Recommendation) -> dict[str, object]:
+    return {
+        "rank": item.rank,
+        "book": {
+            "id": item.book.pk,
+            "title": item.book.title,
+            "authors": [authorship.author.name for authorship in item.book.authorships.all()],
+        },
+        "score": item.score,
+        "reasons": [
+            {
+                "book": {"id": reason.book.pk, "title": reason.book.title},
+                "stars": reason.stars,
+                "share": round(reason.share, 4),
+                "text": reason.text,
+            }
+            for reason in item.reasons
+        ],
+    }

@@ -1,0 +1,201 @@
+"""Lists for a reader, computed at request time from what they think right now."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from django.db.models import Prefetch, QuerySet
+
+from accounts.models import User
+from catalog.models import Authorship, Book, Volume
+from ratings.selectors import shelved_book_ids, stars_by_book
+from recommender.active import ActiveModel, holder
+from recommender.engine import Profile, rank
+
+Basis = Literal["ratings", "popular"]
+
+# A reason with a smaller part of the score than this says nothing about the list.
+MIN_SHARE = 0.02
+MAX_REASONS = 3
+LIKED_STARS = 3
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One of the reader's own books that speaks for a recommendation."""
+
+    book: Book
+    # None: the book is on the to-read shelf, not rated.
+    stars: int | None
+    # Part of all that speaks for the recommendation, 0..1.
+    share: float
+
+    @property
+    def text(self) -> str:
+        if self.stars is None:
+            return f"because {self.book.title} is on your to-read shelf"
+        unit = "star" if self.stars == 1 else "stars"
+        return f"because you gave {self.book.title} {self.stars} {unit}"
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    rank: int
+    book: Book
+    score: float
+    reasons: list[Reason]
+
+
+@dataclass(frozen=True)
+class RecommendationList:
+    items: list[Recommendation]
+    # What the list was made from: the reader's ratings, or what everybody likes.
+    basis: Basis
+    # The training run that scored it; None when no model is active.
+    run_id: int | None
+
+
+def recommendations_for(user: User, k: int = 10) -> RecommendationList:
+    """Return the reader's top k: never a book they rated or shelved, nor a hidden one.
+
+    The fallback ladder: the similarity index folded in with the reader's ratings; well-liked
+    books when there is nothing to fold in; the catalogue by popularity when no model is active.
+    """
+    rated = stars_by_book(user)
+    shelved = shelved_book_ids(user)
+    taken = {book for book, _ in rated} | set(shelved)
+    model = holder.current()
+    if model is None:
+        books = list(shown_books().exclude(pk__in=taken).order_by("-ratings_count", "id")[:k])
+        return RecommendationList(_unexplained(books), "popular", None)
+
+    profile = Profile.from_ids(
+        model.catalog.items, [book for book, _ in rated], [stars for _, stars in rated], shelved
+    )
+    if not _speaks(model, profile):
+        books = _popular(model, taken, k)
+        return RecommendationList(_unexplained(books), "popular", model.run_id)
+
+    scores = model.linear.scores(profile)
+    # A book deleted since the fit is still an item: rank again without it until all exist.
+    excluded = taken | _hidden_book_ids()
+    while True:
+        ranked = rank(
+            scores,
+            k=k,
+            excluded=model.catalog.items.known_indices(sorted(excluded)),
+            series=model.catalog.series,
+            read=profile.item_indices,
+        )
+        ids = model.catalog.items.ids[ranked].tolist()
+        contributions = {
+            book: _strongest(model, profile, item) for book, item in zip(ids, ranked, strict=True)
+        }
+        wanted = {cause for found in contributions.values() for cause, _ in found}
+        books = books_by_id({*ids, *wanted})
+        if missing := set(ids) - books.keys():
+            excluded |= missing
+            continue
+        break
+    stars = dict(rated)
+    items = [
+        Recommendation(
+            place,
+            books[book],
+            float(scores[item]),
+            [
+                Reason(books[cause], stars.get(cause), share)
+                for cause, share in contributions[book]
+                if cause in books
+            ],
+        )
+        for place, (book, item) in enumerate(zip(ids, ranked, strict=True), start=1)
+    ]
+    return RecommendationList(items, "ratings", model.run_id)
+
+
+def popular_books(k: int = 20) -> list[Book]:
+    """Return well-liked books of many kinds: what a stranger is shown."""
+    model = holder.current()
+    if model is None:
+        return list(shown_books().order_by("-ratings_count", "id")[:k])
+    return _popular(model, set(), k)
+
+
+def similar_books(book: Book, k: int = 10) -> list[Book]:
+    """Return the books that the same readers like, the closest first; may be empty."""
+    model = holder.current()
+    if model is None:
+        return []
+    known = model.catalog.items.known_indices([book.pk])
+    if not len(known):
+        return []
+    similar = model.linear.similar_items(int(known[0]), 2 * k).item_indices
+    return _in_order(model.catalog.items.ids[similar].tolist())[:k]
+
+
+def model_state() -> str:
+    """Return "ok", "missing" or "stale": whether this process serves the active run."""
+    return holder.state()
+
+
+def shown_books() -> QuerySet[Book]:
+    """Return what readers may see, with the authors and series that a card shows."""
+    return Book.objects.filter(is_hidden=False).prefetch_related(
+        Prefetch("authorships", Authorship.objects.select_related("author")),
+        Prefetch("volumes", Volume.objects.select_related("series")),
+    )
+
+
+def books_by_id(ids: Iterable[int]) -> dict[int, Book]:
+    """Return those of the books that exist and are shown."""
+    return {book.pk: book for book in shown_books().filter(pk__in=list(ids))}
+
+
+def _in_order(ids: Sequence[int]) -> list[Book]:
+    found = books_by_id(ids)
+    return [found[book] for book in ids if book in found]
+
+
+def _popular(model: ActiveModel, taken: set[int], k: int) -> list[Book]:
+    ids = [
+        book
+        for book in model.catalog.items.ids[model.popular].tolist()
+        if book not in taken
+    ]
+    # Half as many again: some may be hidden or deleted since the fit.
+    return _in_order(ids[: k + k // 2 + 5])[:k]
+
+
+def _hidden_book_ids() -> set[int]:
+    return set(Book.objects.filter(is_hidden=True).values_list("id", flat=True))
+
+
+def _speaks(model: ActiveModel, profile: Profile) -> bool:
+    """Return whether the reader liked anything: dislikes alone point nowhere."""
+    return bool(
+        (profile.stars >= LIKED_STARS).any()
+        or (model.linear.config.shelf_input > 0 and len(profile.shelf_indices))
+    )
+
+
+def _strongest(model: ActiveModel, profile: Profile, item: int) -> list[tuple[int, float]]:
+    """Return (book id, share of all positive contributions) of what speaks most for an item."""
+    found = model.linear.contributions(profile, int(item))
+    positive = found.values > 0
+    total = float(found.values[positive].sum())
+    ids = model.catalog.items.ids[found.item_indices[positive]].tolist()
+    shares = (found.values[positive] / total).tolist() if total else []
+    return [
+        (book, share)
+        for book, share in list(zip(ids, shares, strict=True))[:MAX_REASONS]
+        if share >= MIN_SHARE
+    ]
+
+
+def _unexplained(books: list[Book]) -> list[Recommendation]:
+    """Rank books that are shown to everybody; their score is their place from the end."""
+    return [
+        Recommendation(place, book, float(len(books) - place + 1), [])
+        for place, book in enumerate(books, start=1)
+    ]
