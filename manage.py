@@ -12,6 +12,7 @@ def main() -> int:
     from django.core.management import ManagementUtility
 
     from bookrec_site.embedded import services_for_command
+    from bookrec_site.embedded.errors import EmbeddedServiceError
 
     try:
         with services_for_command(sys.argv):
@@ -19,6 +20,12 @@ def main() -> int:
     except EnvError as error:
         sys.stderr.write(f"Configuration error: {error}\n")
         return 2
+    except EmbeddedServiceError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        return 130
     return 0
 
 

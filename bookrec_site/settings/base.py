@@ -169,10 +169,12 @@ KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - the name of a model
 REST_KNOX = {
     "TOKEN_MODEL": KNOX_TOKEN_MODEL,
     "AUTH_HEADER_PREFIX": "Token",
-    "TOKEN_TTL": timedelta(days=env.int("TOKEN_DAYS", default=90, validate=validate.Range(1, 3650))),
+    "TOKEN_TTL": timedelta(
+        days=env.int("TOKEN_DAYS", default=90, validate=validate.Range(1, 3650))
+    ),
 }
 
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = embedded.broker_url(REDIS_URL)
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
