@@ -1,0 +1,65 @@
+"""What keeps two test sessions, and a demo beside them, out of each other's data."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg2
+import redis
+
+from bookrec_site.embedded import broker_url, redis_url
+from bookrec_site.embedded.places import DATABASE, ROLE, Places
+
+_TEST_DATABASE = f"test_{DATABASE}"
+# Redis number 0 is the site's own.
+_REDIS_DATABASES = range(1, 64)
+
+
+def use_own_postgres_database(settings: Any) -> None:
+    """Give the session a test database of its own, named by its process id."""
+    settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"{_TEST_DATABASE}_{os.getpid()}"
+
+
+def drop_abandoned_databases(local_dir: Path) -> None:
+    """Drop the test databases of sessions that were killed before they could."""
+    places = Places.of("postgres", local_dir)
+    connection = psycopg2.connect(host=str(places.runtime_dir), user=ROLE, dbname=DATABASE)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT datname FROM pg_database WHERE datname ~ %s", (rf"^{_TEST_DATABASE}_\d+",)
+            )
+            for (name,) in cursor.fetchall():
+                process_id = int(name.removeprefix(f"{_TEST_DATABASE}_").split("_")[0])
+                if not psutil.pid_exists(process_id):
+                    cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    finally:
+        connection.close()
+
+
+def use_own_redis_database(settings: Any, local_dir: Path) -> None:
+    """Give the session the first Redis database that no other session has, emptied.
+
+    The claim is a file lock that this process keeps until it ends.
+    """
+    places = Places.of("redis", local_dir)
+    for number in _REDIS_DATABASES:
+        path = places.lock_dir / f"redis.database.{number}.lock"
+        claim = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(claim)
+            continue
+        break
+    else:
+        raise RuntimeError(f"{len(_REDIS_DATABASES)} test sessions run already in this checkout.")
+    url = redis_url(local_dir, number)
+    with redis.from_url(url) as client:
+        client.flushdb()
+    settings.REDIS_URL = url
+    settings.CACHES["default"]["LOCATION"] = url
+    settings.CELERY_BROKER_URL = broker_url(url)

@@ -1,0 +1,32 @@
+"""Real PostgreSQL and Redis for every test session, started when nobody else did."""
+
+from contextlib import ExitStack
+
+import pytest
+from django.conf import settings
+
+from bookrec_site.embedded.commands import missing_services, services
+from bookrec_site.embedded.errors import EmbeddedServiceError
+from bookrec_site.tests.isolation import (
+    drop_abandoned_databases,
+    use_own_postgres_database,
+    use_own_redis_database,
+)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if session.config.option.collectonly:
+        return
+    stack = ExitStack()
+    try:
+        stack.enter_context(services(settings.LOCAL_DIR))
+    except EmbeddedServiceError as error:
+        raise pytest.UsageError(str(error)) from error
+    # After pytest's own session fixtures, which still drop their database.
+    session.config.add_cleanup(stack.close)
+    if "postgres" in missing_services():
+        drop_abandoned_databases(settings.LOCAL_DIR)
+        if not session.config.getoption("reuse_db"):
+            use_own_postgres_database(settings)
+    if "redis" in missing_services():
+        use_own_redis_database(settings, settings.LOCAL_DIR)
