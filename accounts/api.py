@@ -51,9 +51,7 @@ class TokenView(APIView):
         form.is_valid(raise_exception=True)
         issued = issue_token(**form.validated_data)
         if issued is None:
-            raise serializers.ValidationError(
-                {"non_field_errors": ["Wrong username or password."]}
-            )
+            raise serializers.ValidationError({"non_field_errors": ["Wrong username or password."]})
         token, secret = issued
         response = Response({"token": secret, "expires_at": token.expiry})
         response["Cache-Control"] = "no-store"

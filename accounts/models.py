@@ -36,7 +36,9 @@ class User(AbstractUser):
                 name="user_email_unique_ignoring_case",
                 violation_error_message="An account with this e-mail address already exists.",
             ),
-            models.UniqueConstraint(fields=["source", "external_id"], name="user_external_id_unique"),
+            models.UniqueConstraint(
+                fields=["source", "external_id"], name="user_external_id_unique"
+            ),
             models.CheckConstraint(
                 condition=Q(source="site", external_id__isnull=True)
                 | Q(external_id__isnull=False) & ~Q(source="site"),
@@ -45,7 +47,8 @@ class User(AbstractUser):
             # Imported readers are data, not people with a login.
             models.CheckConstraint(
                 condition=Q(source="site")
-                | Q(is_active=False, is_staff=False, is_superuser=False, password__startswith="!"),
+                | Q(is_active=False, is_staff=False, is_superuser=False)
+                & Q(("password__startswith", "!")),
                 name="user_imported_cannot_log_in",
             ),
         ]

@@ -27,5 +27,7 @@ def schedule(sender: Celery, **kwargs: object) -> None:
         expires=3600,
     )
     sender.add_periodic_task(
-        crontab(minute="30", hour="*/6"), clear_expired.s(), name="clear expired sessions and tokens"
+        crontab(minute="30", hour="*/6"),
+        clear_expired.s(),
+        name="clear expired sessions and tokens",
     )

@@ -104,7 +104,9 @@ class Book(models.Model):
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["source", "external_id"], name="book_external_id_unique"),
+            models.UniqueConstraint(
+                fields=["source", "external_id"], name="book_external_id_unique"
+            ),
             models.CheckConstraint(
                 condition=Q(source="site", external_id__isnull=True)
                 | Q(external_id__isnull=False) & ~Q(source="site"),
@@ -154,9 +156,7 @@ class Authorship(models.Model):
 class Volume(models.Model):
     """A book's place in a series."""
 
-    book = models.ForeignKey(
-        Book, on_delete=models.CASCADE, related_name="volumes", db_index=False
-    )
+    book = models.ForeignKey(Book, on_delete=models.CASCADE, related_name="volumes", db_index=False)
     series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="volumes")
     # As printed: "1", "0.5", "1-3"; empty when the book is in the series without a number.
     label = models.CharField(max_length=40, blank=True)

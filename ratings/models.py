@@ -17,9 +17,7 @@ class Rating(models.Model):
         related_name="ratings",
         db_index=False,
     )
-    book = models.ForeignKey(
-        Book, on_delete=models.CASCADE, related_name="ratings", db_index=False
-    )
+    book = models.ForeignKey(Book, on_delete=models.CASCADE, related_name="ratings", db_index=False)
     stars = models.PositiveSmallIntegerField()
     # Null for imported ratings: the data set has no times.
     created_at = models.DateTimeField(null=True, blank=True)

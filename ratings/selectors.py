@@ -9,11 +9,7 @@ from ratings.models import Rating, ShelfEntry
 
 def ratings_for_user(user: User) -> QuerySet[Rating]:
     """Return the reader's ratings with their books, the latest first."""
-    return (
-        Rating.objects.filter(user=user)
-        .select_related("book")
-        .order_by("-updated_at", "-id")
-    )
+    return Rating.objects.filter(user=user).select_related("book").order_by("-updated_at", "-id")
 
 
 def stars_by_book(user: User) -> list[tuple[int, int]]:
@@ -39,9 +35,7 @@ def stars_given(user: User, book: Book) -> int | None:
 
 def is_shelved(user: User, book: Book) -> bool:
     """Return whether the book is on the reader's to-read shelf."""
-    return ShelfEntry.objects.filter(
-        user=user, book=book, shelf=ShelfEntry.Shelf.TO_READ
-    ).exists()
+    return ShelfEntry.objects.filter(user=user, book=book, shelf=ShelfEntry.Shelf.TO_READ).exists()
 
 
 def shelf_for_user(user: User) -> QuerySet[ShelfEntry]:

@@ -158,11 +158,7 @@ def _in_order(ids: Sequence[int]) -> list[Book]:
 
 
 def _popular(model: ActiveModel, taken: set[int], k: int) -> list[Book]:
-    ids = [
-        book
-        for book in model.catalog.items.ids[model.popular].tolist()
-        if book not in taken
-    ]
+    ids = [book for book in model.catalog.items.ids[model.popular].tolist() if book not in taken]
     # Half as many again: some may be hidden or deleted since the fit.
     return _in_order(ids[: k + k // 2 + 5])[:k]
 

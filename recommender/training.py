@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import User
 from catalog.models import DataImport
 from recommender.active import holder
-from recommender.dataset import Dataset, load_dataset
+from recommender.dataset import load_dataset
 from recommender.engine import (
     LinearConfig,
     LinearRanker,

@@ -1,0 +1,33 @@
+"""Readers for tests."""
+
+import factory
+
+from accounts.models import User
+
+PASSWORD = "a long enough passphrase"
+
+
+class UserFactory(factory.django.DjangoModelFactory):
+    """A reader who signed up and knows PASSWORD."""
+
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    username = factory.Sequence(lambda n: f"reader{n}")
+    email = factory.LazyAttribute(lambda user: f"{user.username}@example.org")
+    password = factory.django.Password(PASSWORD)
+
+
+class ImportedReaderFactory(factory.django.DjangoModelFactory):
+    """A reader of the data set: data, not a person with a login."""
+
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    external_id = factory.Sequence(lambda n: n + 1)
+    username = factory.LazyAttribute(lambda user: f"goodbooks-{user.external_id}")
+    source = User.Source.GOODBOOKS
+    is_active = False
+    password = "!"

@@ -1,0 +1,50 @@
+"""The walk's surroundings: the site on the real data, and a real browser."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from bookrec_site.tests.running_site import (
+    RunningSite,
+    manage,
+    scratch_database,
+    served,
+    site_environment,
+)
+
+
+@pytest.fixture(scope="session")
+def goodbooks_site(tmp_path_factory) -> Iterator[RunningSite]:
+    """goodbooks-10k imported, trained and served, once for all tests that look at it."""
+    folder = tmp_path_factory.mktemp("goodbooks-site")
+    with scratch_database(f"test_bookrec_goodbooks_{os.getpid()}") as database_url:
+        environment = site_environment(database_url, folder)
+        manage(environment, "migrate", "--verbosity=0")
+        manage(environment, "collectstatic", "--noinput", "--verbosity=0")
+        manage(environment, "import_goodbooks", os.environ["GOODBOOKS_DIR"])
+        manage(environment, "train")
+        with served(environment, folder) as site:
+            yield site
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the browser; never missing in CI."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if found:
+        return found
+    if os.environ.get("CI"):
+        pytest.fail("no chromium: CI has to have one (apt-get install chromium)")
+    pytest.skip("no chromium on this machine; set CHROMIUM to its path")
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    """Where the browser tests leave their pictures; kept by CI."""
+    folder = settings.LOCAL_DIR / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

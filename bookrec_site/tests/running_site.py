@@ -1,0 +1,137 @@
+"""The site as its users run it: real commands, a real gunicorn, a database of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import psycopg2
+import requests
+from django.conf import settings
+from psycopg2 import sql
+from urllib3.util import Retry
+
+STARTUP_RETRIES = Retry(total=12, connect=12, backoff_factor=0.05, status_forcelist=[503])
+
+
+@dataclass(frozen=True)
+class RunningSite:
+    """Address of a served site, and what its commands run with."""
+
+    url: str
+    environment: Mapping[str, str]
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a management command against this site's database; fails when it fails."""
+        return manage(self.environment, *arguments)
+
+
+def manage(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=settings.BASE_DIR,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, f"{arguments} ended with {done.returncode}:\n{done.stderr[-3000:]}"
+    return done
+
+
+@contextmanager
+def scratch_database(name: str) -> Iterator[str]:
+    """Create an empty database beside the test database, yield its URL, drop it."""
+    database = settings.DATABASES["default"]
+    login = {
+        key: database[option]
+        for key, option in (("host", "HOST"), ("port", "PORT"), ("user", "USER"))
+        if database[option]
+    }
+    if database["PASSWORD"]:
+        login["password"] = database["PASSWORD"]
+    server = psycopg2.connect(dbname="postgres", **login)
+    server.autocommit = True
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    try:
+        with server.cursor() as cursor:
+            cursor.execute(drop)
+            cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        # Everything in the query string, where a socket's folder needs no special spelling.
+        yield f"postgresql:///{quote(name)}?{urlencode(login)}"
+    finally:
+        with server.cursor() as cursor:
+            cursor.execute(drop)
+        server.close()
+
+
+@contextmanager
+def served(environment: Mapping[str, str], folder: Path) -> Iterator[RunningSite]:
+    """Serve the site with gunicorn on a free port until the block ends."""
+    log = folder / "gunicorn.log"
+    # Port 0: the kernel chooses, so two suites never meet; gunicorn writes the port to its log.
+    command = [
+        str(Path(sys.executable).with_name("gunicorn")),
+        "bookrec_site.wsgi:application",
+        "--bind=127.0.0.1:0",
+        "--workers=2",
+        "--threads=2",
+        f"--log-file={log}",
+    ]
+    with (folder / "gunicorn.out").open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=settings.BASE_DIR, env=dict(environment), stdout=output, stderr=output
+        )
+    try:
+        url = _listening_address(process, log)
+        with requests.Session() as session:
+            session.mount("http://", requests.adapters.HTTPAdapter(max_retries=STARTUP_RETRIES))
+            session.get(f"{url}/health/ready", timeout=60).raise_for_status()
+        yield RunningSite(url, environment)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _listening_address(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Wait for gunicorn's "Listening at" line."""
+    tail = shutil.which("tail")
+    assert tail, "the POSIX tool tail is needed"
+    # tail ends by itself when gunicorn does, so a failed start is no endless wait.
+    with subprocess.Popen(
+        [tail, "-F", f"--pid={process.pid}", "-n", "+1", str(log)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as follower:
+        try:
+            assert follower.stdout
+            for line in follower.stdout:
+                if "Listening at: " in line:
+                    return line.split("Listening at: ")[1].split(" ")[0]
+        finally:
+            follower.terminate()
+    raise AssertionError(f"gunicorn did not start:\n{log.read_text()[-3000:]}")
+
+
+def site_environment(database_url: str, folder: Path, **changes: str) -> dict[str, str]:
+    """Return the environment of a site that shares nothing with the checkout's own."""
+    redis_url = settings.REDIS_URL
+    separator = "&" if "?" in redis_url else "?"
+    base = redis_url.split("db=")[0].rstrip("?&") if "db=" in redis_url else redis_url
+    if "?" not in base:
+        separator = "?"
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "bookrec_site.settings.base",
+        "DATABASE_URL": database_url,
+        "REDIS_URL": f"{base}{separator}db=9",
+        "ARTIFACTS_DIR": str(folder / "artifacts"),
+        "STATIC_ROOT": str(folder / "static"),
+        "SECRET_KEY": "only for the tests of this one run",
+        **changes,
+    }
