@@ -1,12 +1,15 @@
 """Rate limits, counted in Redis for all web processes together."""
 
 import logging
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import ImproperlyConfigured
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import AnonRateThrottle, SimpleRateThrottle, UserRateThrottle
-from rest_framework.views import APIView
+
+if TYPE_CHECKING:  # rest_framework.views imports this module by the name in the settings
+    from rest_framework.views import APIView
 
 logger = logging.getLogger(__name__)
 
@@ -14,7 +17,7 @@ logger = logging.getLogger(__name__)
 class _FailOpen(SimpleRateThrottle):
     """Lets requests through, with a log line, while Redis is away: ratings matter more."""
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
+    def allow_request(self, request: Request, view: "APIView") -> bool:
         try:
             return super().allow_request(request, view)
         except RedisError as error:
@@ -33,7 +36,7 @@ class ReaderThrottle(_FailOpen, UserRateThrottle):
 class _PerAddress(_FailOpen):
     """Counts by client address, logged in or not: for doors that a stranger knocks at."""
 
-    def get_cache_key(self, request: Request, view: APIView) -> str:
+    def get_cache_key(self, request: Request, view: "APIView") -> str:
         if not self.scope:
             raise ImproperlyConfigured("A throttle needs a scope.")
         return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
