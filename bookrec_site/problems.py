@@ -4,12 +4,14 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
 MEDIA_TYPE = "application/problem+json"
+API_PREFIX = "/api/"
 
 
 def problem(status: int, detail: str, **members: object) -> dict[str, object]:
@@ -44,10 +46,23 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     return response
 
 
-def not_found(request: HttpRequest) -> JsonResponse:
-    """Answer an address below the API that does not exist."""
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer an unknown address: a problem below the API, a page elsewhere."""
+    if not request.path.startswith(API_PREFIX):
+        return defaults.page_not_found(request, exception)
     return JsonResponse(
         problem(404, f"There is nothing at {request.path[:200]}."),
         status=404,
+        content_type=MEDIA_TYPE,
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer our own mistake: what happened is in the log, not in the answer."""
+    if not request.path.startswith(API_PREFIX):
+        return defaults.server_error(request)
+    return JsonResponse(
+        problem(500, "Something went wrong here; it has been logged."),
+        status=500,
         content_type=MEDIA_TYPE,
     )

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 # A broken artifact is tried again after this many seconds, not on every request.
 RETRY_SECONDS = 30.0
+# Enough for the longest list of a reader who has rated or shelved most of the popular books.
+POPULAR_ITEMS = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,17 +37,12 @@ class ActiveModel:
     @cached_property
     def popular(self) -> list[int]:
         """Return item indices for a reader of whom nothing is known: well liked yet diverse."""
-        return popular_items(self)
-
-
-def popular_items(model: ActiveModel) -> list[int]:
-    groups = model.catalog
-    return model.popularity.diverse_top(
-        300,
-        series=groups.series.index,
-        authors=groups.author_index,
-        genres=groups.genre_index,
-    ).tolist()
+        return self.popularity.diverse_top(
+            POPULAR_ITEMS,
+            series=self.catalog.series,
+            authors=self.catalog.author_index,
+            genres=self.catalog.genre_index,
+        ).tolist()
 
 
 class _Holder:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
+import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -17,11 +18,13 @@ from catalog.models import DataImport
 from recommender.active import holder
 from recommender.dataset import load_dataset
 from recommender.engine import (
+    Holdout,
+    Interactions,
     LinearConfig,
     LinearRanker,
     PopularityRanker,
     evaluate,
-    hold_out,
+    split_holdout,
     write_artifact,
 )
 from recommender.errors import NotEnoughData, Rejected, TrainingUnderWay
@@ -31,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 # At most so many readers (and a tenth of all) are kept from the fit, to measure it on them.
 MAX_HELD_OUT = 1000
+MIN_HELD_OUT_RATINGS = 5
 # Identifies the lock that a fitting process holds for as long as it lives.
 ADVISORY_LOCK = 7_166_401
 
@@ -144,22 +148,19 @@ def _fit_and_publish(run: TrainingRun, stages: _Stages) -> None:
         run.dataset = data.description
         if not data.description["n_ratings"]:
             raise NotEnoughData("There are no ratings yet; import a data set first.")
-        holdout = hold_out(
-            data.interactions,
-            n_users=min(MAX_HELD_OUT, data.interactions.n_users // 10),
-            seed=run.pk,
-        )
+        train, holdout = _hold_out(data.interactions, seed=run.pk)
         run.save(update_fields=["dataset", "hyperparameters"])
     with stages.stage("fitting") as report:
-        popularity = PopularityRanker().fit(holdout.train, data.catalog)
-        linear = LinearRanker(config).fit(holdout.train, data.catalog, on_progress=report)
+        popularity = PopularityRanker().fit(train, data.catalog)
+        linear = LinearRanker(config).fit(train, data.catalog, on_progress=report)
     run.status = TrainingRun.Status.EVALUATING
-    with stages.stage("measuring"):
-        run.metrics = {
-            "linear": evaluate(linear, holdout).as_json(),
-            "popularity": evaluate(popularity, holdout).as_json(),
-        }
-        _pass_gate(run)
+    with stages.stage("measuring") as report:
+        if holdout:
+            run.metrics = {
+                "linear": evaluate(linear, holdout, on_progress=report).as_dict(),
+                "popularity": evaluate(popularity, holdout).as_dict(),
+            }
+            _pass_gate(run)
     with stages.stage("publishing"):
         folder = f"run-{run.pk:06d}"
         write_artifact(
@@ -175,10 +176,20 @@ def _fit_and_publish(run: TrainingRun, stages: _Stages) -> None:
     _activate(run, folder)
 
 
+def _hold_out(interactions: Interactions, seed: int) -> tuple[Interactions, Holdout | None]:
+    """Keep readers from the fit; None on a young site where nobody has rated enough."""
+    wanted = min(MAX_HELD_OUT, interactions.n_users // 10)
+    rated = np.diff(interactions.ratings.indptr)
+    if not wanted or not (rated >= MIN_HELD_OUT_RATINGS).any():
+        logger.warning("too few readers with %d ratings to measure on", MIN_HELD_OUT_RATINGS)
+        return interactions, None
+    return split_holdout(interactions, n_users=wanted, seed=seed, min_ratings=MIN_HELD_OUT_RATINGS)
+
+
 def _pass_gate(run: TrainingRun) -> None:
     """Refuse a model that ranks worse than popularity on the held-out readers."""
     measured, floor = run.metrics["linear"], run.metrics["popularity"]
-    if measured["n_users"] and measured["ndcg_at_10"] < floor["ndcg_at_10"]:
+    if measured["ndcg_at_10"] < floor["ndcg_at_10"]:
         raise Rejected(
             f"NDCG@10 on {measured['n_users']} held-out readers is "
             f"{measured['ndcg_at_10']:.4f}, below popularity's {floor['ndcg_at_10']:.4f}."

@@ -41,7 +41,7 @@ def test_sign_up_answers_with_every_wrong_field_as_problem_details() -> None:
 
 
 def test_sign_up_names_a_taken_username() -> None:
-    UserFactory(username="ALICE")
+    UserFactory(username="ALICE", email="other@example.org")
     response = APIClient().post(SIGNUP, GOOD, format="json")
     assert response.status_code == 400
     assert list(response.json()["errors"]) == ["username"]

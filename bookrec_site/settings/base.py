@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONCE, SELF
-from environs import validate
+from environs import EnvError, validate
 
 from bookrec_site import embedded
 from bookrec_site.settings.env import BASE_DIR, env, is_production, local_dir, secret_key
@@ -74,12 +74,20 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # With DATABASE_URL or REDIS_URL unset, the project's own servers under LOCAL_DIR.
 DATABASES = {
-    "default": env.dj_db_url("DATABASE_URL", default=embedded.database_url(LOCAL_DIR))
+    "default": (
+        env.dj_db_url("DATABASE_URL")
+        if PRODUCTION
+        else env.dj_db_url("DATABASE_URL", default=embedded.database_url(LOCAL_DIR))
+    )
     | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 }
 if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-    raise ValueError("DATABASE_URL must name a PostgreSQL database: postgresql://…")
-REDIS_URL: str = env.str("REDIS_URL", default=embedded.redis_url(LOCAL_DIR))
+    raise EnvError("DATABASE_URL must name a PostgreSQL database: postgresql://…")
+REDIS_URL: str = (
+    env.str("REDIS_URL")
+    if PRODUCTION
+    else env.str("REDIS_URL", default=embedded.redis_url(LOCAL_DIR))
+)
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
 }
@@ -128,12 +136,14 @@ SESSION_COOKIE_HTTPONLY = True
 if env.bool("BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
-# Covers come from the one host that goodbooks links to; nothing else leaves the site.
+# Covers come from the one host that goodbooks links to; nothing else leaves the site. Without
+# them every book shows the cover that the site draws for it.
+COVERS_ENABLED: bool = env.bool("COVERS_ENABLED", default=True)
 COVER_HOSTS: list[str] = env.list("COVER_HOSTS", default=["https://images.gr-assets.com"])
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "img-src": [SELF, "data:", *COVER_HOSTS],
+        "img-src": [SELF, *(COVER_HOSTS if COVERS_ENABLED else [])],
         "script-src": [SELF, NONCE],
         "style-src": [SELF],
         "object-src": ["'none'"],

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from bookrec_site.settings.base import *  # noqa: F403
-from bookrec_site.settings.base import REST_FRAMEWORK
+from bookrec_site.settings.base import MIDDLEWARE, REST_FRAMEWORK
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
@@ -16,3 +16,5 @@ ARTIFACTS_DIR = Path(tempfile.gettempdir()) / "bookrec-no-artifacts"
 REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = dict.fromkeys(
     ["anonymous", "reader", "login", "signup"], "100000/min"
 )
+# Nothing is collected for tests; Django's own client asks for no static file.
+MIDDLEWARE.remove("whitenoise.middleware.WhiteNoiseMiddleware")

@@ -58,13 +58,13 @@ def test_a_model_worse_than_popularity_is_rejected(trained, monkeypatch) -> None
         def __init__(self, report) -> None:
             self.report = report
 
-        def as_json(self) -> dict:
-            return self.report.as_json() | {"ndcg_at_10": 0.0}
+        def as_dict(self) -> dict:
+            return self.report.as_dict() | {"ndcg_at_10": 0.0}
 
     monkeypatch.setattr(
         training,
         "evaluate",
-        lambda ranker, holdout: (
+        lambda ranker, holdout, **options: (
             Worthless(real(ranker, holdout)) if ranker.name == "linear" else real(ranker, holdout)
         ),
     )

@@ -1,0 +1,30 @@
+"""What the web process may not load: it ranks, it never trains."""
+
+import subprocess
+import sys
+
+from django.conf import settings
+
+HEAVY = ["tensorflow", "keras", "pandas", "sklearn", "lightgbm", "matplotlib"]
+
+PROGRAM = f"""
+import sys
+from django.test import Client
+import bookrec_site.wsgi
+from django.urls import get_resolver
+get_resolver().url_patterns
+Client().get("/health/live", HTTP_HOST="localhost")
+print(",".join(name for name in {HEAVY} if name in sys.modules))
+"""
+
+
+def test_the_web_process_imports_nothing_that_trains() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""

@@ -1,0 +1,81 @@
+"""A bad value in the environment stops the start with one sentence."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+PRODUCTION = {
+    "BOOKREC_ENV": "production",
+    "SECRET_KEY": "x" * 50,
+    "ALLOWED_HOSTS": "books.example.org",
+    "DATABASE_URL": "postgresql://bookrec@db/bookrec",
+    "REDIS_URL": "redis://cache:6379/0",
+}
+SHOW = "from django.conf import settings; print({})"
+
+
+def start(code: str, folder: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in PRODUCTION and key != "DJANGO_SETTINGS_MODULE"
+    }
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=settings.BASE_DIR,
+        env=environment
+        | {"DJANGO_SETTINGS_MODULE": "bookrec_site.settings.base", "BOOKREC_LOCAL_DIR": str(folder)}
+        | changes,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"DEBUG": "perhaps"}, "DEBUG"),
+        ({"BOOKREC_ENV": "staging"}, 'must be "local" or "production"'),
+        ({"RETRAIN_HOUR": "25"}, "RETRAIN_HOUR"),
+        ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
+        ({"TRUSTED_PROXIES": "-1"}, "TRUSTED_PROXIES"),
+        ({"DATABASE_URL": "mysql://root@db/books"}, "must name a PostgreSQL database"),
+        (PRODUCTION | {"SECRET_KEY": ""}, "SECRET_KEY is not set"),
+        (PRODUCTION | {"SECRET_KEY": "short"}, "shorter than 32"),
+    ],
+)
+def test_a_bad_value_is_named(changes: dict[str, str], complaint: str, tmp_path: Path) -> None:
+    done = start(SHOW.format("settings.DEBUG"), tmp_path, **changes)
+    assert done.returncode != 0
+    assert complaint in done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("missing", ["ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"])
+def test_production_has_no_convenient_defaults(missing: str, tmp_path: Path) -> None:
+    given = {key: value for key, value in PRODUCTION.items() if key != missing}
+    done = start(SHOW.format("settings.DEBUG"), tmp_path, **given)
+    assert done.returncode != 0
+    assert missing in done.stderr.strip().splitlines()[-1]
+
+
+def test_production_binds_cookies_to_https(tmp_path: Path) -> None:
+    show = (
+        "settings.DEBUG, settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE, "
+        "settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS > 0"
+    )
+    done = start(SHOW.format(f"({show})"), tmp_path, **PRODUCTION)
+    assert done.stdout.strip() == "(False, True, True, True, True)", done.stderr
+
+
+def test_a_checkout_makes_itself_a_key_that_only_its_owner_can_read(tmp_path: Path) -> None:
+    first = start(SHOW.format("settings.SECRET_KEY"), tmp_path).stdout.strip()
+    second = start(SHOW.format("settings.SECRET_KEY"), tmp_path).stdout.strip()
+    assert len(first) >= 50
+    assert first == second
+    assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
