@@ -2,14 +2,15 @@
 
 from typing import ClassVar
 
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from knox.models import AbstractAuthToken
 
 
-class User(AbstractUser):
+# The stubs do not see the manager of tokens, whose base class comes from an untyped library.
+class User(AbstractUser):  # type: ignore[django-manager-missing]
     """A reader of this site, or the anonymous author of imported ratings."""
 
     class Source(models.TextChoices):
@@ -20,8 +21,6 @@ class User(AbstractUser):
     source = models.CharField(max_length=16, choices=Source.choices, default=Source.SITE)
     # The reader's number in the data set they came from; null for people who signed up here.
     external_id = models.BigIntegerField(null=True, blank=True, editable=False)
-
-    objects: ClassVar[UserManager["User"]] = UserManager()
 
     class Meta(AbstractUser.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [

@@ -3,10 +3,10 @@
 from django.shortcuts import get_object_or_404
 from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.requests import ReaderApiRequest
 from catalog.models import Book
 from ratings.models import Rating
 from ratings.selectors import stars_given
@@ -20,27 +20,28 @@ class RatingInput(serializers.Serializer):
         # DRF reads true as 1 only through a string; refuse every bool plainly.
         if isinstance(data, dict) and isinstance(data.get("stars"), bool):
             raise serializers.ValidationError({"stars": ["A valid integer is required."]})
-        return super().to_internal_value(data)
+        fields: dict[str, int] = super().to_internal_value(data)
+        return fields
 
 
 class BookRatingView(APIView):
     """`/books/{id}/rating/`: the stars that the reader gave to the book."""
 
-    def get(self, request: Request, book_id: int) -> Response:
+    def get(self, request: ReaderApiRequest, book_id: int) -> Response:
         book = _book(book_id)
         stars = stars_given(request.user, book)
         if stars is None:
             raise NotFound("You have not rated this book.")
         return Response({"book": book.pk, "stars": stars})
 
-    def put(self, request: Request, book_id: int) -> Response:
+    def put(self, request: ReaderApiRequest, book_id: int) -> Response:
         book = _book(book_id)
         form = RatingInput(data=request.data)
         form.is_valid(raise_exception=True)
         rating = rate_book(user=request.user, book=book, stars=form.validated_data["stars"])
         return Response(_shown(rating))
 
-    def delete(self, request: Request, book_id: int) -> Response:
+    def delete(self, request: ReaderApiRequest, book_id: int) -> Response:
         remove_rating(user=request.user, book=_book(book_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 

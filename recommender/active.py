@@ -6,7 +6,9 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 from django.conf import settings
+from numpy.typing import NDArray
 
 from recommender.engine import (
     ArtifactError,
@@ -35,14 +37,14 @@ class ActiveModel:
     popularity: PopularityRanker
 
     @cached_property
-    def popular(self) -> list[int]:
-        """Return item indices for a reader of whom nothing is known: well liked yet diverse."""
+    def popular(self) -> NDArray[np.int64]:
+        """Item indices for a reader of whom nothing is known: well liked yet diverse."""
         return self.popularity.diverse_top(
             POPULAR_ITEMS,
             series=self.catalog.series,
             authors=self.catalog.author_index,
             genres=self.catalog.genre_index,
-        ).tolist()
+        )
 
 
 class _Holder:

@@ -1,10 +1,10 @@
 """API door to lists."""
 
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.requests import ReaderApiRequest
 from recommender.serving import Recommendation, recommendations_for
 
 
@@ -15,7 +15,7 @@ class RecommendationsQuery(serializers.Serializer):
 class RecommendationsView(APIView):
     """The reader's list, computed from the ratings that are in the database now."""
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: ReaderApiRequest) -> Response:
         query = RecommendationsQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         found = recommendations_for(request.user, k=query.validated_data["k"])

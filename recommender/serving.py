@@ -66,15 +66,14 @@ def recommendations_for(user: User, k: int = 10) -> RecommendationList:
     taken = {book for book, _ in rated} | set(shelved)
     model = holder.current()
     if model is None:
-        books = list(shown_books().exclude(pk__in=taken).order_by("-ratings_count", "id")[:k])
-        return RecommendationList(_unexplained(books), "popular", None)
+        most_read = shown_books().exclude(pk__in=taken).order_by("-ratings_count", "id")[:k]
+        return RecommendationList(_unexplained(list(most_read)), "popular", None)
 
     profile = Profile.from_ids(
         model.catalog.items, [book for book, _ in rated], [stars for _, stars in rated], shelved
     )
     if not _speaks(model, profile):
-        books = _popular(model, taken, k)
-        return RecommendationList(_unexplained(books), "popular", model.run_id)
+        return RecommendationList(_unexplained(_popular(model, taken, k)), "popular", model.run_id)
 
     scores = model.linear.scores(profile)
     # A book deleted since the fit is still an item: rank again without it until all exist.

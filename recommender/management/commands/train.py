@@ -1,7 +1,7 @@
 """`manage.py train`: fit, measure and publish a model from the ratings in the database."""
 
 from argparse import ArgumentParser
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         if options["if_needed"] and is_up_to_date():
             self.stdout.write("The active model was trained on this data: nothing to do.")
             return
-        console = Console(file=self.stdout._out)
+        console = Console(file=cast(IO[str], self.stdout))
         columns = (
             TextColumn("{task.description:12}"),
             BarColumn(),

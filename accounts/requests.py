@@ -1,0 +1,14 @@
+"""The request of a reader who is logged in, as protected views get it."""
+
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+from accounts.models import User
+
+
+class ReaderRequest(HttpRequest):
+    user: User
+
+
+class ReaderApiRequest(Request):
+    user: User
