@@ -1,0 +1,106 @@
+"""Pages that show books beside opinions and lists: composed here, where every app is known."""
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from accounts.models import User
+from catalog.filters import read_filters
+from catalog.models import Book
+from catalog.selectors import (
+    books_matching,
+    genre_counts,
+    load_cards,
+    series_of,
+    visible_books,
+    with_genres,
+)
+from ratings.marks import marked
+from ratings.selectors import ratings_for_user, site_histogram
+from recommender.serving import popular_books, recommendations_for, similar_books
+
+BOOKS_PER_PAGE = 24
+# From here on a list says more about the reader than about everybody.
+RATINGS_FOR_A_GOOD_LIST = 5
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What the site does, for guests; books to rate, for newcomers; ten to read, for readers."""
+    if not isinstance(request.user, User):
+        books = popular_books(k=18)
+        load_cards(books, with_series=False)
+        return render(request, "home_guest.html", {"books": marked(request.user, books)})
+    n_ratings = ratings_for_user(request.user).count()
+    if n_ratings < RATINGS_FOR_A_GOOD_LIST:
+        books = popular_books(k=BOOKS_PER_PAGE)
+        load_cards(books, with_series=False)
+        context = {
+            "books": marked(request.user, books),
+            "n_ratings": n_ratings,
+            "n_missing": RATINGS_FOR_A_GOOD_LIST - n_ratings,
+            "steps": [step < n_ratings for step in range(RATINGS_FOR_A_GOOD_LIST)],
+        }
+        return render(request, "home_newcomer.html", context)
+    found = recommendations_for(request.user, k=10)
+    books = [item.book for item in found.items]
+    load_cards(books)
+    return render(
+        request,
+        "home_reader.html",
+        {
+            "rows": list(zip(found.items, marked(request.user, books), strict=True)),
+            "n_ratings": n_ratings,
+        },
+    )
+
+
+@require_safe
+def browse(request: HttpRequest) -> HttpResponse:
+    filters = read_filters(request.GET)
+    counts = genre_counts(filters)
+    genre = next((row.genre for row in counts if row.genre.slug == filters.genre_slug), None)
+    if filters.genre_slug and genre is None:
+        raise Http404("There is no such genre.")
+    page = Paginator(books_matching(filters), BOOKS_PER_PAGE).get_page(request.GET.get("page"))
+    books = list(page.object_list)
+    load_cards(books)
+    return render(
+        request,
+        "books/browse.html",
+        {
+            "filters": filters,
+            "page": page,
+            "books": marked(request.user, books),
+            "genre": genre,
+            "genres": [row for row in counts if row.n_books],
+        },
+    )
+
+
+@require_safe
+def book(request: HttpRequest, book_id: int) -> HttpResponse:
+    shown: Book = get_object_or_404(with_genres(visible_books()), pk=book_id)
+    similar = similar_books(shown, k=10)
+    load_cards([shown], with_series=False)
+    load_cards(similar, with_series=False)
+    mine, *similar_marked = marked(request.user, [shown, *similar])
+    return render(
+        request,
+        "books/book.html",
+        {
+            "mine": mine,
+            "book": shown,
+            "series": series_of(shown),
+            "goodreads_histogram": [
+                shown.stars_1,
+                shown.stars_2,
+                shown.stars_3,
+                shown.stars_4,
+                shown.stars_5,
+            ],
+            "site_histogram": site_histogram(shown),
+            "similar": similar_marked,
+        },
+    )

@@ -1,0 +1,83 @@
+"""How a book is shown: covers, years, languages, stars."""
+
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.urls import reverse
+
+from catalog.language_names import language_name as name_of_language
+from catalog.models import Book
+
+register = template.Library()
+
+
+@register.inclusion_tag("parts/cover.html")
+def cover(book: Book, size: str = "card", lazy: bool = True) -> dict[str, Any]:
+    """Show the book's cover: the drawn one, and over it the photograph where there is one.
+
+    A photograph that does not arrive leaves the drawn cover in sight, without any script.
+    """
+    return {
+        "book": book,
+        "drawn_url": reverse("placeholder_cover", args=[book.pk]),
+        "photo_url": photo_url(book),
+        "size": size,
+        "lazy": lazy,
+    }
+
+
+def photo_url(book: Book) -> str:
+    """Return the address of the cover's photograph, "" when there is none that may be shown."""
+    allowed = settings.COVERS_ENABLED and any(
+        book.cover_url.startswith(f"{host.rstrip('/')}/") for host in settings.COVER_HOSTS
+    )
+    return book.cover_url if allowed and "/nophoto/" not in book.cover_url else ""
+
+
+@register.filter
+def year(value: int | None) -> str:
+    """Show a year of publication: 1954, or 380 BCE for -380."""
+    if value is None:
+        return ""
+    return f"{-value} BCE" if value < 0 else str(value)
+
+
+@register.filter
+def language_name(code: str) -> str:
+    return name_of_language(code)
+
+
+STAR_MEANINGS = ("did not like it", "it was OK", "liked it", "really liked it", "it was amazing")
+
+
+@register.filter
+def star_choices(given: int | None) -> list[dict[str, Any]]:
+    """Return the five choices of stars, each with its meaning and whether it is lit or chosen."""
+    return [
+        {
+            "value": value,
+            "meaning": meaning,
+            "lit": given is not None and value <= given,
+            "chosen": value == given,
+        }
+        for value, meaning in enumerate(STAR_MEANINGS, start=1)
+    ]
+
+
+@register.inclusion_tag("parts/histogram.html")
+def histogram(counts: list[int], heading: str, note: str = "") -> dict[str, Any]:
+    """Show how many gave five stars, four, … one; counts come for 1..5 stars."""
+    total = sum(counts)
+    mean = sum(stars * n for stars, n in enumerate(counts, start=1)) / total if total else None
+    rows = [
+        {"stars": stars, "count": n, "percent": 100 * n / total if total else 0.0}
+        for stars, n in enumerate(counts, start=1)
+    ]
+    return {
+        "rows": rows[::-1],
+        "total": total,
+        "mean": mean,
+        "heading": heading,
+        "note": note,
+    }

@@ -1,0 +1,7 @@
+from django.urls import path
+
+from catalog import views
+
+urlpatterns = [
+    path("covers/<int:book_id>.svg", views.placeholder_cover, name="placeholder_cover"),
+]

@@ -1,0 +1,119 @@
+"""Pages of a reader's own opinions, and the two forms that change them from any page."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import User
+from accounts.requests import ReaderRequest
+from catalog.models import Book
+from catalog.selectors import load_cards, visible_books
+from ratings.marks import MarkedBook, marked
+from ratings.selectors import ratings_for_user, shelf_for_user
+from ratings.services import rate_book, remove_rating, shelve_book, unshelve_book
+
+ROWS_PER_PAGE = 30
+MAX_NEXT_LENGTH = 1000
+RATING_SORTS = {
+    "recent": ("Latest", ["-updated_at", "-id"]),
+    "best": ("Most stars", ["-stars", "-updated_at", "-id"]),
+    "worst": ("Fewest stars", ["stars", "-updated_at", "-id"]),
+    "title": ("Title", ["book__title", "id"]),
+}
+
+
+@require_POST
+def rate(request: HttpRequest, book_id: int) -> HttpResponse:
+    """Give stars (field `stars`, 1..5) or take them back (`stars=remove`)."""
+    book: Book = get_object_or_404(visible_books(), pk=book_id)
+    back = _return_address(request, book)
+    if not isinstance(request.user, User):
+        messages.info(request, f"Log in to rate “{book.title}”.")
+        return redirect_to_login(back)
+    stars = request.POST.get("stars", "")
+    if stars == "remove":
+        if remove_rating(user=request.user, book=book):
+            messages.success(request, f"Your stars for “{book.title}” are removed.")
+    elif stars in ("1", "2", "3", "4", "5"):
+        rate_book(user=request.user, book=book, stars=int(stars))
+        plural = "star" if stars == "1" else "stars"
+        messages.success(request, f"You gave “{book.title}” {stars} {plural}.")
+    else:
+        messages.error(request, "Nothing was saved: stars are whole numbers from 1 to 5.")
+    return HttpResponseRedirect(back)
+
+
+@require_POST
+def shelve(request: HttpRequest, book_id: int) -> HttpResponse:
+    """Put the book on the to-read shelf (field `action`: add) or take it off (remove)."""
+    book: Book = get_object_or_404(visible_books(), pk=book_id)
+    back = _return_address(request, book)
+    if not isinstance(request.user, User):
+        messages.info(request, f"Log in to keep “{book.title}” for later.")
+        return redirect_to_login(back)
+    action = request.POST.get("action", "")
+    if action == "add":
+        shelve_book(user=request.user, book=book)
+        messages.success(request, f"“{book.title}” is on your to-read shelf.")
+    elif action == "remove":
+        if unshelve_book(user=request.user, book=book):
+            messages.success(request, f"“{book.title}” is off your to-read shelf.")
+    else:
+        messages.error(request, "Nothing was changed: a book can be added or removed.")
+    return HttpResponseRedirect(back)
+
+
+@require_safe
+@never_cache
+@login_required
+def my_ratings(request: ReaderRequest) -> HttpResponse:
+    sort = request.GET.get("sort", "")
+    if sort not in RATING_SORTS:
+        sort = "recent"
+    _, order = RATING_SORTS[sort]
+    ratings = ratings_for_user(request.user).filter(book__is_hidden=False).order_by(*order)
+    page = Paginator(ratings, ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    rows = [(rating, MarkedBook(rating.book, stars=rating.stars)) for rating in page.object_list]
+    load_cards([rating.book for rating, _ in rows])
+    return render(
+        request,
+        "ratings/my_ratings.html",
+        {
+            "page": page,
+            "rows": rows,
+            "sort": sort,
+            "sort_choices": [(key, name) for key, (name, _) in RATING_SORTS.items()],
+        },
+    )
+
+
+@require_safe
+@never_cache
+@login_required
+def my_shelf(request: ReaderRequest) -> HttpResponse:
+    entries = shelf_for_user(request.user).filter(book__is_hidden=False)
+    page = Paginator(entries, ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    books = [entry.book for entry in page.object_list]
+    load_cards(books)
+    return render(
+        request, "ratings/my_shelf.html", {"page": page, "books": marked(request.user, books)}
+    )
+
+
+def _return_address(request: HttpRequest, book: Book) -> str:
+    """Return where to go after the change: the book's card on the page that asked.
+
+    Only an address of this site counts; anything else gives way to the book's own page.
+    """
+    wanted = request.POST.get("next", "")
+    safe = len(wanted) <= MAX_NEXT_LENGTH and url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    page = wanted.split("#")[0] if safe else book.get_absolute_url()
+    return f"{page or book.get_absolute_url()}#book-{book.pk}"
