@@ -21,7 +21,7 @@ from bookrec_site.tests.running_site import (
 def goodbooks_site(tmp_path_factory) -> Iterator[RunningSite]:
     """goodbooks-10k imported, trained and served, once for all tests that look at it."""
     folder = tmp_path_factory.mktemp("goodbooks-site")
-    with scratch_database(f"test_bookrec_goodbooks_{os.getpid()}") as database_url:
+    with scratch_database(f"test_bookrec_{os.getpid()}_goodbooks") as database_url:
         environment = site_environment(database_url, folder)
         manage(environment, "migrate", "--verbosity=0")
         manage(environment, "collectstatic", "--noinput", "--verbosity=0")

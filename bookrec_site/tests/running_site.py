@@ -121,15 +121,10 @@ def _listening_address(process: subprocess.Popen[bytes], log: Path) -> str:
 
 def site_environment(database_url: str, folder: Path, **changes: str) -> dict[str, str]:
     """Return the environment of a site that shares nothing with the checkout's own."""
-    redis_url = settings.REDIS_URL
-    separator = "&" if "?" in redis_url else "?"
-    base = redis_url.split("db=")[0].rstrip("?&") if "db=" in redis_url else redis_url
-    if "?" not in base:
-        separator = "?"
     return os.environ | {
         "DJANGO_SETTINGS_MODULE": "bookrec_site.settings.base",
         "DATABASE_URL": database_url,
-        "REDIS_URL": f"{base}{separator}db=9",
+        "REDIS_URL": settings.REDIS_URL,
         "ARTIFACTS_DIR": str(folder / "artifacts"),
         "STATIC_ROOT": str(folder / "static"),
         "SECRET_KEY": "only for the tests of this one run",
