@@ -5,7 +5,7 @@ The path of a list: ``Profile.from_ids`` -> ``Ranker.scores`` -> ``rank``; of a 
 """
 
 from recommender.engine.artifact import Artifact, Part, load_artifact, write_artifact
-from recommender.engine.catalog import Catalog, Series
+from recommender.engine.catalog import Catalog
 from recommender.engine.errors import (
     ArtifactError,
     CatalogTooLargeError,
@@ -14,15 +14,33 @@ from recommender.engine.errors import (
     InputError,
     NotFittedError,
 )
+from recommender.engine.evaluation import (
+    EvaluationReport,
+    Holdout,
+    evaluate,
+    lists_for,
+    measure_lists,
+    split_holdout,
+)
 from recommender.engine.interactions import Interactions, Profile
 from recommender.engine.linear import Contributions, LinearRanker, SimilarItems
 from recommender.engine.linear_solve import LinearConfig
+from recommender.engine.metrics import (
+    Interval,
+    bootstrap_interval,
+    coverage_at_k,
+    ndcg_at_k,
+    recall_at_k,
+)
+from recommender.engine.popularity import PopularityConfig, PopularityRanker
 from recommender.engine.progress import OnProgress
 from recommender.engine.ranker import Ranker
 from recommender.engine.ranking import rank, rank_batch, top_k
+from recommender.engine.series import NO_GROUP, Series
 from recommender.engine.vocabulary import UNKNOWN, Vocabulary
 
 __all__ = [
+    "NO_GROUP",
     "UNKNOWN",
     "Artifact",
     "ArtifactError",
@@ -30,22 +48,35 @@ __all__ = [
     "CatalogTooLargeError",
     "Contributions",
     "EngineError",
+    "EvaluationReport",
     "FitError",
+    "Holdout",
     "InputError",
     "Interactions",
+    "Interval",
     "LinearConfig",
     "LinearRanker",
     "NotFittedError",
     "OnProgress",
     "Part",
+    "PopularityConfig",
+    "PopularityRanker",
     "Profile",
     "Ranker",
     "Series",
     "SimilarItems",
     "Vocabulary",
+    "bootstrap_interval",
+    "coverage_at_k",
+    "evaluate",
+    "lists_for",
     "load_artifact",
+    "measure_lists",
+    "ndcg_at_k",
     "rank",
     "rank_batch",
+    "recall_at_k",
+    "split_holdout",
     "top_k",
     "write_artifact",
 ]

@@ -3,81 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from recommender.engine.artifact import Part
 from recommender.engine.errors import ArtifactError, InputError
+from recommender.engine.series import NO_GROUP, Series, as_groups, as_optional_floats
 from recommender.engine.vocabulary import Vocabulary
-
-NO_GROUP = -1
-
-
-def as_groups(values: ArrayLike, n_items: int, name: str) -> NDArray[np.int32]:
-    """Return one group number per item (-1 for none) as read-only int32, or raise InputError."""
-    array = np.asarray(values)
-    if array.shape != (n_items,) or array.dtype.kind not in "iu":
-        raise InputError(
-            f"{name} is {array.dtype}{array.shape}; wanted integers of shape ({n_items},)."
-        )
-    if n_items and not (array.min() >= NO_GROUP and array.max() <= np.iinfo(np.int32).max):
-        raise InputError(f"{name} spans {array.min()}..{array.max()}; wanted -1 (none) or more.")
-    groups = array.astype(np.int32)
-    groups.flags.writeable = False
-    return groups
-
-
-def _optional(values: ArrayLike | None, n_items: int, name: str) -> NDArray[np.float32] | None:
-    """Return a float32 vector with NaN where unknown, or None, or raise InputError."""
-    if values is None:
-        return None
-    array = np.array(values, dtype=np.float32)
-    if array.shape != (n_items,):
-        raise InputError(f"{name} has shape {array.shape}; wanted ({n_items},).")
-    if np.isinf(array).any():
-        raise InputError(f"{name} holds an infinity; use NaN where the value is unknown.")
-    array.flags.writeable = False
-    return array
-
-
-@dataclass(frozen=True, eq=False)
-class Series:
-    """Which series each item belongs to and as which volume.
-
-    Parameters
-    ----------
-    index : int array, shape (n_items,). Series number, -1 for none.
-    number : float array, shape (n_items,). Volume; NaN when it has none (boxed sets, companions).
-
-    Raises
-    ------
-    InputError
-        On unequal lengths, an index below -1 or an infinite number.
-    """
-
-    index: NDArray[np.int32]
-    number: NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        """Check and freeze the arrays."""
-        n_items = len(np.asarray(self.index))
-        object.__setattr__(self, "index", as_groups(self.index, n_items, "series index"))
-        object.__setattr__(self, "number", _optional(self.number, n_items, "series number"))
-
-    @cached_property
-    def members(self) -> NDArray[np.int64]:
-        """Items that belong to a series, by series and then by item index."""
-        inside = np.flatnonzero(self.index != NO_GROUP)
-        return inside[np.argsort(self.index[inside], kind="stable")]
-
-    @cached_property
-    def starts(self) -> NDArray[np.int64]:
-        """Where each series begins in ``members``, shape (n_series_with_members,)."""
-        groups = self.index[self.members]
-        return np.flatnonzero(np.append(True, groups[1:] != groups[:-1])[: len(groups)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,25 +43,25 @@ class Catalog:
     def __post_init__(self) -> None:
         """Check and freeze the arrays."""
         n_items = len(self.items)
-        if len(self.series.index) != n_items:
-            raise InputError(f"series has {len(self.series.index)} items; wanted {n_items}.")
+        if len(self.series) != n_items:
+            raise InputError(f"series has {len(self.series)} items; wanted {n_items}.")
         for name in ("author_index", "genre_index"):
             object.__setattr__(self, name, as_groups(getattr(self, name), n_items, name))
         for name in ("n_ratings", "mean_stars"):
-            object.__setattr__(self, name, _optional(getattr(self, name), n_items, name))
+            if getattr(self, name) is not None:
+                known = as_optional_floats(getattr(self, name), n_items, name)
+                object.__setattr__(self, name, known)
         if self.n_ratings is not None and np.any(self.n_ratings < 0):
             raise InputError("n_ratings holds a negative count; wanted 0 or more.")
-        if self.mean_stars is not None:
-            known = self.mean_stars[~np.isnan(self.mean_stars)]
-            if np.any((known < 1) | (known > 5)):
-                raise InputError("mean_stars holds a value outside 1..5; use NaN for unknown.")
+        mean = self.mean_stars
+        if mean is not None and np.any((mean < 1) | (mean > 5)):
+            raise InputError("mean_stars holds a value outside 1..5; use NaN for unknown.")
 
     @classmethod
     def bare(cls, items: Vocabulary) -> Catalog:
         """Return the catalog of items of which nothing but the id is known."""
         none = np.full(len(items), NO_GROUP, dtype=np.int32)
-        unnumbered = np.full(len(items), np.nan, dtype=np.float32)
-        return cls(items, Series(none, unnumbered), none, none)
+        return cls(items, Series.none(len(items)), none, none)
 
     @property
     def n_items(self) -> int:

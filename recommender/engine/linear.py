@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from recommender.engine.artifact import Part
 from recommender.engine.catalog import Catalog
@@ -70,6 +71,7 @@ class LinearRanker(Ranker):
         self.config = config or LinearConfig()
         self._memory_limit_bytes = memory_limit_bytes
         self._arrays: dict[str, NDArray[Any]] = {}
+        self._batch_weights: csr_array | None = None
 
     @property
     def n_items(self) -> int:
@@ -100,21 +102,27 @@ class LinearRanker(Ranker):
             When there is no item, or a weight is not finite.
         """
         check_catalog(interactions, catalog)
+        self._batch_weights = None
         self._arrays = solve_item_weights(
             interactions, self.config, self._memory_limit_bytes, on_progress
         )
         return self
 
     def _inputs(self, profile: Profile) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the reader's books and what each counts, ascending by item index."""
+        """Return the reader's books and what each counts, ascending by item index.
+
+        The counts are float32 numbers in float64: times a float32 weight they are exact, so
+        that every way of adding them up in the same order gives the same bits.
+        """
         self._check_profile(profile)
-        liking = profile.stars.astype(np.float64) - self.config.stars_offset
+        liking = (profile.stars - np.float32(self.config.stars_offset)).astype(np.float64)
         if not self.config.shelf_input or not len(profile.shelf_indices):
             return profile.item_indices, liking
         items = np.concatenate((profile.item_indices, profile.shelf_indices))
-        shelf = np.full(len(profile.shelf_indices), self.config.shelf_input)
+        shelf = np.full(len(profile.shelf_indices), float(np.float32(self.config.shelf_input)))
         order = np.argsort(items, kind="stable")
-        return items[order], np.concatenate((liking, shelf))[order]
+        counts: NDArray[np.float64] = np.concatenate((liking, shelf))[order]
+        return items[order], counts
 
     def scores(self, profile: Profile) -> NDArray[np.float32]:
         """Return the score of every item; see ``Ranker.scores``.
@@ -132,6 +140,33 @@ class LinearRanker(Ranker):
         values = np.concatenate([weights[start:end] for start, end in rows])
         products = values * np.repeat(liking, ends - starts)
         return np.bincount(columns, products, minlength=self.n_items).astype(np.float32)
+
+    def batch_scores(self, profiles: Sequence[Profile]) -> NDArray[np.float32]:
+        """Return the scores of several readers; see ``Ranker.batch_scores``.
+
+        One sparse product, which adds the same float64 products in the same order as
+        ``scores``. The first call copies the weights (24 MB for 2 million).
+        """
+        inputs = [self._inputs(profile) for profile in profiles]
+        if not inputs:
+            return np.empty((0, self.n_items), dtype=np.float32)
+        ends = np.cumsum([len(items) for items, _ in inputs])
+        liking = csr_array(
+            (
+                np.concatenate([values for _, values in inputs]),
+                np.concatenate([items for items, _ in inputs]),
+                np.concatenate(([0], ends)),
+            ),
+            shape=(len(inputs), self.n_items),
+        )
+        if self._batch_weights is None:
+            indptr, indices, weights = (self._array(name) for name in _ARRAYS[:3])
+            self._batch_weights = csr_array(
+                (weights.astype(np.float64), indices.astype(np.int32), indptr),
+                shape=(self.n_items, self.n_items),
+            )
+        scores: NDArray[np.float64] = (liking @ self._batch_weights).toarray()
+        return scores.astype(np.float32)
 
     def contributions(self, profile: Profile, item_index: int) -> Contributions:
         """Return what each of the reader's books adds to the score of one item.
@@ -235,7 +270,3 @@ class LinearRanker(Ranker):
         # Kept as memory maps' base arrays: np.memmap's slicing is several times slower.
         ranker._arrays = {name: np.asarray(array) for name, array in arrays.items()}
         return ranker
-
-    def batch_scores(self, profiles: Sequence[Profile]) -> NDArray[np.float32]:
-        """Return the scores of several readers; see ``Ranker.batch_scores``."""
-        return super().batch_scores(profiles)

@@ -55,7 +55,7 @@ class LinearConfig:
     regularization: float = 100.0
     n_neighbours: int = 200
     stars_offset: float = 1.5
-    shelf_input: float = 0.0
+    shelf_input: float = 0.5
     n_similar: int = 50
 
     def __post_init__(self) -> None:

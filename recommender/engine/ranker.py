@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from recommender.engine.artifact import Part
-from recommender.engine.catalog import Catalog, Series
+from recommender.engine.catalog import Catalog
 from recommender.engine.errors import InputError
 from recommender.engine.interactions import Interactions, Profile
 from recommender.engine.progress import OnProgress
 from recommender.engine.ranking import rank
+from recommender.engine.series import Series
 from recommender.engine.vocabulary import as_ids
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from recommender.engine.catalog import Series
 from recommender.engine.errors import InputError
+from recommender.engine.series import Series
 from recommender.engine.vocabulary import as_ids
 
 
@@ -51,61 +51,6 @@ def _mask(indices: ArrayLike, n_items: int, name: str) -> NDArray[np.bool_]:
     mask = np.zeros(n_items, dtype=np.bool_)
     mask[array] = True
     return mask
-
-
-def _series_heads(
-    scores: NDArray[np.floating],
-    candidate: NDArray[np.bool_],
-    read: NDArray[np.bool_],
-    series: Series,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return, per series, the best-ranked candidate and the volume that takes its place.
-
-    Series that may not appear are left out of both arrays. See ``rank`` for the rule.
-    """
-    members, starts = series.members, series.starts
-    lengths = np.diff(np.append(starts, len(members)))
-    group = np.repeat(np.arange(len(starts)), lengths)
-    number = series.number[members]
-    is_volume = (number >= 1) & (number == np.floor(number))
-    score = np.where(candidate[members], scores[members], -np.inf)
-
-    def first_of_group(wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Place in ``members`` of the first wanted member of each series, -1 for none."""
-        places = np.flatnonzero(wanted)
-        groups = group[places]
-        found = np.full(len(starts), -1, dtype=np.int64)
-        is_first = np.append(True, groups[1:] != groups[:-1])[: len(places)]
-        found[groups[is_first]] = places[is_first]
-        return found
-
-    best_score = np.maximum.reduceat(score, starts)
-    best = first_of_group(candidate[members] & (score == best_score[group]))
-
-    # A volume number is read when any edition of it is: members are sorted by volume below, so
-    # that editions of one number stand side by side.
-    volumes = np.flatnonzero(is_volume)
-    order = volumes[np.lexsort((number[volumes], group[volumes]))]
-    same = np.append(
-        False,
-        (group[order[1:]] == group[order[:-1]]) & (number[order[1:]] == number[order[:-1]]),
-    )[: len(order)]
-    edition = np.cumsum(~same) - 1
-    edition_read = np.zeros(len(order), dtype=np.bool_)
-    edition_read[edition[read[members[order]]]] = True
-    unread = order[~edition_read[edition]]
-    lowest = np.full(len(starts), np.inf)
-    np.minimum.at(lowest, group[unread], number[unread])
-
-    has_volume = np.zeros(len(starts), dtype=np.bool_)
-    has_volume[group[volumes]] = True
-    is_next = candidate[members] & is_volume & (number == lowest[group])
-    next_score = np.maximum.reduceat(np.where(is_next, score, -np.inf), starts)
-    next_volume = first_of_group(is_next & (score == next_score[group]))
-
-    chosen = np.where(has_volume, next_volume, best)
-    appears = (best >= 0) & (chosen >= 0)
-    return members[best[appears]], members[chosen[appears]]
 
 
 def rank(
@@ -161,18 +106,16 @@ def rank(
     if series is None:
         candidates = np.flatnonzero(candidate)
         return candidates[top_k(scores[candidates], k)]
-    if len(series.index) != n_items:
-        raise InputError(f"series has {len(series.index)} items, scores have {n_items}.")
-    has_read = _mask(read, n_items, "read")
-    if not len(series.members):
-        return rank(scores, k=k, excluded=excluded)
-    best, chosen = _series_heads(scores, candidate, has_read, series)
+    if len(series) != n_items:
+        raise InputError(f"series has {len(series)} items, scores have {n_items}.")
+    places, volumes = series.heads(scores, candidate, _mask(read, n_items, "read"))
     candidate[series.members] = False
-    candidate[best] = True
+    candidate[places] = True
     candidates = np.flatnonzero(candidate)
-    stands_for = np.arange(n_items)
-    stands_for[best] = chosen
-    return stands_for[candidates[top_k(scores[candidates], k)]]
+    shown = np.arange(n_items)
+    shown[places] = volumes
+    ranked: NDArray[np.int64] = shown[candidates[top_k(scores[candidates], k)]]
+    return ranked
 
 
 def rank_batch(
