@@ -16,6 +16,7 @@ import psutil
 
 from bookrec_site.embedded import lifeline
 from bookrec_site.embedded.errors import EmbeddedServiceError
+from bookrec_site.embedded.folders import private_folder
 from bookrec_site.embedded.places import DATABASE, ROLE, Places, ServiceName
 
 # PostgreSQL will not run as root, so root lends it this account.
@@ -128,7 +129,7 @@ class PostgresServer(Server):
         self._user = _account() if os.geteuid() == 0 else None
 
     def prepare(self) -> None:
-        _own_directory(self.places.runtime_dir, self._user)
+        private_folder(self.places.runtime_dir, self._user)
         data = self.places.data_dir
         if data.exists():
             self._check_version()
@@ -136,7 +137,7 @@ class PostgresServer(Server):
         # Beside its place and then renamed: half a cluster is never taken for a whole one.
         unfinished = data.with_name(f"{data.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        _own_directory(unfinished, self._user)
+        private_folder(unfinished, self._user)
         arguments = [
             *("--pgdata", str(unfinished)),
             *("--username", _SUPERUSER),
@@ -211,8 +212,8 @@ class RedisServer(Server):
     stop_signal = signal.SIGTERM
 
     def prepare(self) -> None:
-        _own_directory(self.places.runtime_dir, None)
-        _own_directory(self.places.data_dir, None)
+        private_folder(self.places.runtime_dir)
+        private_folder(self.places.data_dir)
 
     def command(self) -> list[str]:
         settings = _REDIS_SETTINGS | {
@@ -261,25 +262,6 @@ def _account() -> pwd.struct_passwd:
             f"PostgreSQL does not run as root, and the account {_ACCOUNT} could not be made. "
             "Run this as another user, make that account, or set DATABASE_URL."
         ) from None
-
-
-def _own_directory(path: Path, user: pwd.struct_passwd | None) -> None:
-    """Make sure that `path` is a folder of this user's (or `user`'s) that nobody else can enter."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        path.mkdir(mode=0o700)
-    except FileExistsError:
-        pass  # Checked below: in /tmp somebody else may have been quicker.
-    else:
-        if user is not None:
-            os.chown(path, user.pw_uid, user.pw_gid)
-    owner = os.geteuid() if user is None else user.pw_uid
-    status = path.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != owner:
-        raise EmbeddedServiceError(
-            f"{path} is not a folder of the user with the number {owner}. Remove it and try again."
-        )
-    path.chmod(0o700)
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:

@@ -21,6 +21,9 @@ from bookrec_site.embedded.places import Places, ServiceName
 
 _PROJECT_DIR = Path(__file__).resolve().parents[2]
 
+# Marks the processes of a demo. A keeper is nobody's: it serves whoever comes.
+DEMO_MARK = "BOOKREC_DEMO_IN"
+
 
 class Usage:
     """A context manager: inside it the service runs. May be entered by any number of processes."""
@@ -86,11 +89,14 @@ def _start_keeper(name: ServiceName, local_dir: Path) -> None:
     result = subprocess.run(  # noqa: S603 - the command is ours
         [sys.executable, "-m", "bookrec_site.embedded.keeper", name, str(local_dir)],
         cwd=_PROJECT_DIR,
+        env={key: value for key, value in os.environ.items() if key != DEMO_MARK},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         check=False,
+        # A Ctrl-C is for the user, who then leaves; it must not break a start in the middle.
+        start_new_session=True,
     )
     if result.returncode != 0:
         reason = result.stderr.strip() or f"exit status {result.returncode}"
