@@ -15,8 +15,6 @@ from catalog.builtin.library import GENRES, LibraryBook, genre_shares, next_volu
 
 FEWEST_RATINGS = 8
 MOST_RATINGS = 150
-# A reader of few books still leaves most of the list unread.
-_LARGEST_SHARE_READ = 0.5
 
 # Readers per block: bounds the memory, whatever the number of readers.
 _BLOCK = 2000
@@ -28,9 +26,11 @@ _ACTIVITY_SPREAD = 0.65
 _TO_READ_MEAN = 16.0
 
 # Choice. Popularity is Zipf-like over the rank: 1 / (rank + offset)^exponent.
-_ZIPF_EXPONENT = 0.8
+_ZIPF_EXPONENT = 1.0
 _ZIPF_OFFSET = 20.0
-_FAME_NOISE = 0.6
+# Spread, in steps of fame, of the noise that orders books of the same fame.
+_FAME_NOISE = 0.45
+# Logarithms of the odds: of a favourite genre against none, per squared era, per author's unit.
 _GENRE_PULL = 5.0
 _ERA_PULL = 0.25
 _AUTHOR_PULL = 0.6
@@ -42,12 +42,14 @@ _FIRST_PICKS = 0.65
 _CHANCE_TO_GO_ON = np.array([0.0, 0.02, 0.1, 0.45, 0.75])
 
 # Stars. The mean and the spreads together give about 2, 6, 25, 36 and 31 % of 1 to 5 stars.
-_MEAN_STARS = 3.62
-_QUALITY_SPREAD = 0.3
-_GENEROSITY_SPREAD = 0.35
+_MEAN_STARS = 3.68
+_QUALITY_SPREAD = 0.27
+# What is known to more readers is somewhat better: stars per step of fame.
+_QUALITY_OF_FAME = 0.07
+_GENEROSITY_SPREAD = 0.4
 _GENRE_STARS = 0.9
 _AUTHOR_STARS = 0.25
-_NOISE_SPREAD = 0.85
+_NOISE_SPREAD = 0.9
 
 # Years and their place on the scale on which eras are compared: recent decades count for more.
 _ERA_YEARS = (-800, 500, 1600, 1800, 1900, 1950, 1980, 2000, 2020)
@@ -107,7 +109,7 @@ def _shelves(books: list[LibraryBook], rng: np.random.Generator) -> _Shelves:
         era=np.interp(years, _ERA_YEARS, np.arange(len(_ERA_YEARS))),
         author=np.unique([book.first_author for book in books], return_inverse=True)[1],
         log_popularity=log_popularity,
-        quality=rng.normal(0, _QUALITY_SPREAD, len(books)) + 0.05 * (fame - 3),
+        quality=rng.normal(0, _QUALITY_SPREAD, len(books)) + _QUALITY_OF_FAME * (fame - 3),
         steps=steps,
     )
 
@@ -153,8 +155,7 @@ def _simulate_block(
     stars = np.clip(np.rint(latent_stars), 1, 5).astype(np.int64)
 
     activity = rng.lognormal(np.log(_ACTIVITY_MEDIAN), _ACTIVITY_SPREAD, n_readers)
-    most = min(MOST_RATINGS, int(_LARGEST_SHARE_READ * n_books))
-    n_ratings = np.clip(np.rint(activity), min(FEWEST_RATINGS, most), most).astype(np.int64)
+    n_ratings = np.clip(np.rint(activity), FEWEST_RATINGS, MOST_RATINGS).astype(np.int64)
 
     # Adding Gumbel noise and taking the largest draws without replacement, with probability
     # proportional to exp(desire) (the Gumbel-max trick).
@@ -182,9 +183,11 @@ def _simulate_block(
 
 
 def _largest(utility: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark in each row the `counts[row]` largest entries."""
-    places = np.argsort(np.argsort(-utility, axis=1), axis=1)
-    marked: NDArray[np.bool_] = places < counts[:, None]
+    """Mark in each row the `counts[row]` largest entries; there must be as many finite ones."""
+    never = np.full((len(utility), 1), np.inf)
+    ascending = np.concatenate([np.sort(utility, axis=1), never], axis=1)
+    least = np.take_along_axis(ascending, utility.shape[1] - counts[:, None], axis=1)
+    marked: NDArray[np.bool_] = utility >= least
     return marked
 
 
