@@ -30,6 +30,13 @@ from recommender.engine.progress import OnProgress
 _GRAM_ROWS: Final = 1000  # rows of G made at a time: 40 MB of intermediate for 10,000 items
 _TILE: Final = 1024  # side of the squares that are mirrored at a time; fits the cache
 _SELECT_ROWS: Final = 256  # rows of P searched at a time
+_STAGES: Final = {  # stage -> from and to which part of the whole fit it lasts
+    "interactions": (0.0, 0.02),
+    "gram matrix": (0.02, 0.2),
+    "inverse": (0.2, 0.8),
+    "strongest weights": (0.8, 0.95),
+    "similar items": (0.95, 1.0),
+}
 _OVERHEAD: Final = 1.5  # peak memory over that of P alone, measured; see linear.md
 
 
@@ -280,8 +287,10 @@ def solve_item_weights(
     """
 
     def tell(stage: str, part: float) -> None:
+        """Report how much of a stage is done, as a part of the whole."""
+        start, end = _STAGES[stage]
         if on_progress:
-            on_progress(stage, part)
+            on_progress(stage, end if part >= 1 else start + (end - start) * part)
 
     n_items = interactions.n_items
     if not n_items:
@@ -291,15 +300,15 @@ def solve_item_weights(
     matrix = weighted_interactions(interactions, config)
     if not np.isfinite(matrix.data).all():
         raise FitError("an interaction weight is not finite; check the ratings and the config.")
-    tell("gram matrix", 0.02)
-    inverse = gram_upper(matrix, lambda stage, part: tell(stage, 0.02 + 0.28 * part))
+    tell("gram matrix", 0.0)
+    inverse = gram_upper(matrix, tell)
     del matrix
     diagonal = np.einsum("ii->i", inverse)
     diagonal *= np.float32(config.diagonal_scale)
     diagonal += np.float32(config.regularization)
-    tell("inverse", 0.3)
+    tell("inverse", 0.0)
     invert_in_place(inverse)
-    tell("strongest weights", 0.8)
+    tell("strongest weights", 0.0)
     scale = diagonal.copy()
     diagonal[:] = 0.0
     if not np.isfinite(scale).all() or not (scale > 0).all():
@@ -310,13 +319,13 @@ def solve_item_weights(
         rows, columns = strongest_of_rows(block, config.n_neighbours)
         counts = np.bincount(rows, minlength=len(block))
         found.append((columns, -block[rows, columns] / scale[first + rows], counts))
-        tell("strongest weights", 0.8 + 0.15 * min(1.0, (first + _SELECT_ROWS) / n_items))
+        tell("strongest weights", (first + len(block)) / n_items)
     del inverse, block, diagonal
     neighbours, weights, counts = (np.concatenate(column) for column in zip(*found, strict=True))
     if not np.isfinite(weights).all():
         raise FitError("a fitted weight is not finite; check the interactions.")
     ends = np.cumsum(counts)
-    tell("similar items", 0.95)
+    tell("similar items", 0.0)
     similar_indices, similarities = _most_similar(
         neighbours, weights, scale, ends, config.n_similar
     )

@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recommender.engine import Artifact, ArtifactError, Part, load_artifact, write_artifact
+from recommender.engine import artifact as artifact_module
+
+CREATED_AT = datetime(2030, 1, 2, 3, 4, tzinfo=UTC)
+
+
+def parts() -> dict[str, Part]:
+    return {
+        "linear": Part(
+            "linear",
+            {
+                "weights": np.arange(6, dtype=np.float32).reshape(2, 3),
+                "indices": np.array([1, 2], dtype=np.uint16),
+            },
+            {"n_neighbours": 2},
+            {"seconds": 0.5},
+        ),
+        "items": Part("catalog", {"item_ids": np.array([5, 7]), "empty": np.empty((0, 4))}),
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_artifact(
+        tmp_path / "run-1", parts(), created_at=CREATED_AT, metrics={"ndcg_at_10": 0.4}
+    )
+
+
+def test_everything_comes_back_read_only_and_memory_mapped(folder: Path) -> None:
+    loaded = load_artifact(folder)
+    assert loaded.created_at == CREATED_AT
+    assert loaded.metrics == {"ndcg_at_10": 0.4}
+    for name, part in parts().items():
+        again = loaded.part(name)
+        assert again.algorithm == part.algorithm
+        assert again.config == part.config
+        assert again.metrics == part.metrics
+        for array_name, array in part.arrays.items():
+            got = again.array(array_name)
+            np.testing.assert_array_equal(got, array)
+            assert got.dtype == array.dtype
+            assert not got.flags.writeable
+    assert isinstance(loaded.part("linear").array("weights"), np.memmap)
+
+
+def test_the_digest_of_the_manifest_names_the_content(folder: Path, tmp_path: Path) -> None:
+    same = write_artifact(
+        tmp_path / "run-2", parts(), created_at=CREATED_AT, metrics={"ndcg_at_10": 0.4}
+    )
+    changed = parts()
+    changed["items"].arrays["item_ids"][0] = 6  # type: ignore[index]
+    other = write_artifact(
+        tmp_path / "run-3", changed, created_at=CREATED_AT, metrics={"ndcg_at_10": 0.4}
+    )
+    digests = [load_artifact(path).manifest_sha256 for path in (folder, same, other)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_nothing_but_the_artifact_is_left_in_its_parent(folder: Path) -> None:
+    assert [path.name for path in folder.parent.iterdir()] == ["run-1"]
+
+
+def test_a_part_or_array_that_is_not_there_is_named(folder: Path) -> None:
+    loaded = load_artifact(folder)
+    with pytest.raises(ArtifactError, match="no part two_stage, only items, linear"):
+        loaded.part("two_stage")
+    with pytest.raises(ArtifactError, match="no array bias, only indices, weights"):
+        loaded.part("linear").array("bias")
+
+
+def test_an_artifact_is_never_overwritten(folder: Path) -> None:
+    before = load_artifact(folder).manifest_sha256
+    with pytest.raises(ArtifactError, match="never changed"):
+        write_artifact(folder, parts(), created_at=CREATED_AT)
+    assert load_artifact(folder).manifest_sha256 == before
+
+
+def test_a_crash_while_writing_leaves_no_artifact_and_no_staging_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(path: Path, manifest: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(artifact_module, "_write_manifest", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        write_artifact(tmp_path / "run", parts(), created_at=CREATED_AT)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"parts": {}}, "without parts"),
+        ({"parts": {"../evil": parts()["items"]}}, "no part or array name"),
+        ({"parts": {"a": Part("x", {"../b": np.ones(1)})}}, "no part or array name"),
+        ({"parts": {"a": Part("x", {"b": np.array([object()])})}}, "dtype object"),
+        ({"parts": {"a": Part("x", {"b": np.array(["text"])})}}, "dtype <U4"),
+        ({"parts": {"a": Part("x", {}, {"c": np.float32(1)})}}, "JSON"),
+        ({"parts": {"a": Part("x", {}, {"c": float("nan")})}}, "JSON"),
+        ({"parts": {"a": Part("x", {}, {"c": "x" * 2_000_000})}}, "manifest takes"),
+        ({"parts": {"a": Part("x", {f"b{i}": np.ones(1) for i in range(300)})}}, "at most 256"),
+        ({"created_at": datetime(2030, 1, 1)}, "time zone"),
+    ],
+)
+def test_what_cannot_be_loaded_again_is_not_written(
+    tmp_path: Path, changes: dict[str, object], complaint: str
+) -> None:
+    arguments: dict[str, object] = {"parts": parts(), "created_at": CREATED_AT} | changes
+    with pytest.raises(ArtifactError, match=complaint):
+        write_artifact(tmp_path / "run", **arguments)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def truncate(folder: Path) -> None:
+    path = folder / "linear.weights.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def lengthen(folder: Path) -> None:
+    path = folder / "linear.weights.npy"
+    path.write_bytes(path.read_bytes() + b"\0")
+
+
+def flip_a_byte(folder: Path) -> None:
+    path = folder / "linear.weights.npy"
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def remove(folder: Path) -> None:
+    (folder / "linear.weights.npy").unlink()
+
+
+def add_a_file(folder: Path) -> None:
+    (folder / "linear.more.npy").write_bytes(b"")
+
+
+def add_a_folder(folder: Path) -> None:
+    (folder / "more").mkdir()
+
+
+def link_elsewhere(folder: Path) -> None:
+    path = folder / "linear.weights.npy"
+    path.rename(folder.parent / "elsewhere.npy")
+    path.symlink_to(folder.parent / "elsewhere.npy")
+
+
+def remove_the_manifest(folder: Path) -> None:
+    (folder / "meta.json").unlink()
+
+
+def write_no_json(folder: Path) -> None:
+    (folder / "meta.json").write_bytes(b"\xff\xfe{")
+
+
+def write_a_list(folder: Path) -> None:
+    (folder / "meta.json").write_text("[]")
+
+
+def write_a_huge_manifest(folder: Path) -> None:
+    (folder / "meta.json").write_text(" " * 2_000_000)
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        (truncate, "bytes, not"),
+        (lengthen, "bytes, not"),
+        (flip_a_byte, "checksum of linear.weights.npy"),
+        (remove, "linear.weights.npy is missing"),
+        (add_a_file, "linear.more.npy is not in the manifest"),
+        (add_a_folder, "more is not in the manifest"),
+        (link_elsewhere, "missing or a link"),
+        (remove_the_manifest, "no meta.json"),
+        (write_no_json, "not JSON"),
+        (write_a_list, "no JSON object"),
+        (write_a_huge_manifest, "too many"),
+    ],
+)
+def test_a_damaged_artifact_is_refused(
+    folder: Path, damage: Callable[[Path], None], complaint: str
+) -> None:
+    load_artifact(folder)
+    damage(folder)
+    with pytest.raises(ArtifactError, match=complaint):
+        load_artifact(folder)
+
+
+def edit(folder: Path, change: Callable[[dict], object]) -> None:
+    path = folder / "meta.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+WEIGHTS = "linear.weights.npy"
+
+
+def traverse(manifest: dict) -> None:
+    manifest["files"]["../outside.npy"] = manifest["files"].pop(WEIGHTS)
+    manifest["parts"]["linear"]["arrays"] = ["indices"]
+
+
+def traverse_in_a_part(manifest: dict) -> None:
+    manifest["parts"]["linear"]["arrays"] = ["indices", "/../../outside"]
+    manifest["files"]["linear./../../outside.npy"] = manifest["files"].pop(WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (traverse, "disagree"),
+        (traverse_in_a_part, "no file name"),
+        (lambda m: m.update(schema_version=99), "schema_version is 99"),
+        (lambda m: m.update(schema_version=True), "schema_version is True"),
+        (lambda m: m.pop("schema_version"), "schema_version is None"),
+        (lambda m: m.pop("files"), "has no files"),
+        (lambda m: m.update(parts=[]), "has no parts"),
+        (lambda m: m["parts"].pop("linear"), "disagree"),
+        (lambda m: m["files"].pop(WEIGHTS), "disagree"),
+        (lambda m: m["parts"]["linear"].pop("config"), "part linear is not described"),
+        (lambda m: m["parts"].update({"A B": m["parts"].pop("linear")}), "no part name"),
+        (lambda m: m["parts"]["linear"].update(arrays=[{}]), "disagree"),
+        (lambda m: m["files"][WEIGHTS].pop("sha256"), "is not described"),
+        (lambda m: m["files"][WEIGHTS].update(shape=[3, 2]), "is <f4"),
+        (lambda m: m["files"][WEIGHTS].update(dtype="<i4"), "is <f4"),
+        (lambda m: m["files"][WEIGHTS].update(sha256="0" * 64), "checksum"),
+        (lambda m: m.update(created_at="yesterday"), "created_at"),
+        (lambda m: m.pop("created_at"), "created_at"),
+    ],
+)
+def test_a_manifest_that_is_not_ours_is_refused(
+    folder: Path, change: Callable[[dict], object], complaint: str
+) -> None:
+    (folder.parent / "outside.npy").write_bytes((folder / WEIGHTS).read_bytes())
+    edit(folder, change)
+    with pytest.raises(ArtifactError, match=complaint):
+        load_artifact(folder)
+
+
+def test_a_pickle_is_never_loaded(folder: Path) -> None:
+    path = folder / WEIGHTS
+    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+
+    def fit_the_pickle(manifest: dict) -> None:
+        entry = manifest["files"][WEIGHTS]
+        entry.update(
+            bytes=path.stat().st_size,
+            sha256=artifact_module._sha256(path),
+            dtype="|O",
+            shape=[1],
+        )
+
+    edit(folder, fit_the_pickle)
+    with pytest.raises(ArtifactError, match=r"no \.npy array"):
+        load_artifact(folder)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="no such folder"):
+        load_artifact(tmp_path / "nowhere")
+
+
+def test_without_verify_sizes_are_still_compared(folder: Path) -> None:
+    assert isinstance(load_artifact(folder, verify=False), Artifact)
+    flip_a_byte(folder)
+    load_artifact(folder, verify=False)
+    truncate(folder)
+    with pytest.raises(ArtifactError, match="bytes, not"):
+        load_artifact(folder, verify=False)

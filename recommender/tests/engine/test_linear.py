@@ -1,0 +1,331 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from recommender.engine import (
+    ArtifactError,
+    CatalogTooLargeError,
+    FitError,
+    InputError,
+    Interactions,
+    LinearConfig,
+    LinearRanker,
+    NotFittedError,
+    Part,
+    Profile,
+)
+from recommender.engine.linear_solve import (
+    check_memory,
+    gram_upper,
+    index_dtype,
+    invert_in_place,
+    strongest_of_rows,
+    weighted_interactions,
+)
+from recommender.engine.memory import memory_limit
+from recommender.tests.engine.conftest import random_interactions
+
+CONFIG = LinearConfig(regularization=4.0, n_neighbours=6, shelf_input=0.0)
+
+
+def dense_weights(interactions: Interactions, config: LinearConfig) -> np.ndarray:
+    """Solve the formula of docs/algorithms/linear.md densely in float64."""
+    ratings, shelved = interactions.ratings.toarray(), interactions.shelved.toarray()
+    by_star = np.array((0.0, *config.star_weights))
+    matrix = np.where(ratings > 0, by_star[ratings.astype(int)], config.shelf_weight * shelved)
+    gram = matrix.T @ matrix
+    np.fill_diagonal(gram, config.diagonal_scale * np.diag(gram) + config.regularization)
+    inverse = np.linalg.inv(gram)
+    weights = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0.0)
+    kept = np.zeros_like(weights)
+    for scored in range(len(weights)):
+        strongest = np.argsort(-np.abs(weights[:, scored]), kind="stable")[: config.n_neighbours]
+        kept[strongest, scored] = weights[strongest, scored]
+    return kept
+
+
+def stored_weights(ranker: LinearRanker) -> np.ndarray:
+    """Return the fitted weights as a dense matrix."""
+    arrays = ranker.to_part().arrays
+    n_items = ranker.n_items
+    dense = np.zeros((n_items, n_items))
+    rows = np.repeat(np.arange(n_items), np.diff(arrays["indptr"]))
+    dense[rows, arrays["indices"]] = arrays["weights"]
+    return dense
+
+
+def random_profile(seed: int, n_items: int = 25, *, shelf: bool = False) -> Profile:
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(n_items)
+    return Profile(order[:8], generator.integers(1, 6, 8), order[8:12] if shelf else order[:0])
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CONFIG,
+        dataclasses.replace(CONFIG, n_neighbours=100),
+        dataclasses.replace(CONFIG, shelf_weight=0.0, diagonal_scale=1.0),
+        dataclasses.replace(CONFIG, star_weights=(1, 1, 1, 1, 1), shelf_weight=0.5),
+    ],
+)
+def test_the_weights_are_those_of_a_dense_solve(config: LinearConfig) -> None:
+    interactions = random_interactions(3)
+    wanted = dense_weights(interactions, config)
+    got = stored_weights(LinearRanker(config).fit(interactions))
+    assert np.array_equal(got != 0, wanted != 0)
+    # float32 against float64 on a matrix of condition about 100
+    np.testing.assert_allclose(got, wanted, rtol=2e-4, atol=1e-6)
+    assert np.count_nonzero(got, axis=0).max() <= config.n_neighbours
+
+
+def test_scores_are_the_weighted_sum_over_the_rated_books() -> None:
+    ranker = LinearRanker(CONFIG).fit(random_interactions(3))
+    profile = random_profile(0)
+    wanted = (profile.stars - 1.5) @ stored_weights(ranker)[profile.item_indices]
+    np.testing.assert_allclose(ranker.scores(profile), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_shelved_books_count_what_the_config_says() -> None:
+    config = dataclasses.replace(CONFIG, shelf_input=0.7)
+    ranker = LinearRanker(config).fit(random_interactions(3))
+    profile = random_profile(0, shelf=True)
+    weights = stored_weights(ranker)
+    wanted = (profile.stars - 1.5) @ weights[profile.item_indices]
+    wanted += 0.7 * weights[profile.shelf_indices].sum(axis=0)
+    np.testing.assert_allclose(ranker.scores(profile), wanted, rtol=1e-5, atol=1e-6)
+    rated_only = Profile(profile.item_indices, profile.stars)
+    assert not np.allclose(ranker.scores(profile), ranker.scores(rated_only))
+
+
+@pytest.mark.parametrize("shelf_input", [0.0, 0.3])
+def test_the_contributions_of_every_item_add_up_to_its_score(shelf_input: float) -> None:
+    config = dataclasses.replace(CONFIG, shelf_input=shelf_input)
+    ranker = LinearRanker(config).fit(random_interactions(5))
+    profile = random_profile(1, shelf=True)
+    known = set(profile.item_indices) | (set(profile.shelf_indices) if shelf_input else set())
+    scores = ranker.scores(profile)
+    for item in range(ranker.n_items):
+        reasons = ranker.contributions(profile, item)
+        # float64 terms, one rounding to float32 at the end
+        assert np.float32(reasons.values.sum()) == pytest.approx(scores[item], rel=1e-6, abs=1e-9)
+        assert set(reasons.item_indices) <= known
+        assert np.all(np.diff(reasons.values) <= 0)
+        assert item not in reasons.item_indices
+
+
+def test_the_order_of_the_ratings_does_not_change_a_bit() -> None:
+    ranker = LinearRanker(CONFIG).fit(random_interactions(3))
+    profile = random_profile(0)
+    backwards = Profile(profile.item_indices[::-1], profile.stars[::-1])
+    assert np.array_equal(ranker.scores(profile), ranker.scores(backwards))
+
+
+def test_a_batch_gives_the_bits_of_single_scores_and_the_fit_renews_it() -> None:
+    ranker = LinearRanker(dataclasses.replace(CONFIG, shelf_input=0.3))
+    for seed in (3, 4):
+        ranker.fit(random_interactions(seed))
+        profiles = [random_profile(number, shelf=number % 2 == 0) for number in range(9)]
+        profiles.append(Profile(np.array([], dtype=int), np.array([])))
+        batch = ranker.batch_scores(profiles)
+        assert batch.dtype == np.float32
+        for row, profile in zip(batch, profiles, strict=True):
+            assert np.array_equal(row, ranker.scores(profile))
+    assert ranker.batch_scores([]).shape == (0, ranker.n_items)
+
+
+def test_an_item_that_nobody_touched_is_harmless() -> None:
+    ranker = LinearRanker(CONFIG).fit(random_interactions(3))
+    weights = stored_weights(ranker)
+    assert not weights[7].any()
+    assert not weights[:, 7].any()
+    assert len(ranker.similar_items(7, 5).item_indices) == 0
+    assert not ranker.scores(Profile(np.array([7]), np.array([5]))).any()
+
+
+def test_similar_items_are_those_of_highest_partial_correlation_among_the_neighbours() -> None:
+    config = dataclasses.replace(CONFIG, n_neighbours=100, n_similar=4)
+    interactions = random_interactions(3)
+    ranker = LinearRanker(config).fit(interactions)
+    # r_ij = sign * sqrt(B_ij B_ji), as B_ij B_ji = P_ij^2 / (P_ii P_jj)
+    weights = dense_weights(interactions, config)
+    correlation = np.sign(weights) * np.sqrt(np.abs(weights * weights.T))
+    for item in range(ranker.n_items):
+        similar = ranker.similar_items(item, 4)
+        wanted = np.argsort(-correlation[:, item], kind="stable")[:4]
+        wanted = wanted[correlation[wanted, item] > 0]
+        assert similar.item_indices.tolist() == wanted.tolist()
+        np.testing.assert_allclose(similar.similarities, correlation[wanted, item], rtol=1e-3)
+
+
+def test_progress_rises_from_0_to_1_and_its_exception_ends_the_fit() -> None:
+    told: list[tuple[str, float]] = []
+    interactions = random_interactions(3)
+    LinearRanker(CONFIG).fit(interactions, on_progress=lambda *news: told.append(news))
+    parts = [part for _, part in told]
+    assert parts == sorted(parts)
+    assert (parts[0], parts[-1]) == (0.0, 1.0)
+    assert {"gram matrix", "inverse", "strongest weights"} <= {stage for stage, _ in told}
+
+    def cancel(stage: str, part: float) -> None:
+        raise KeyboardInterrupt(stage)
+
+    with pytest.raises(KeyboardInterrupt):
+        LinearRanker(CONFIG).fit(interactions, on_progress=cancel)
+
+
+def test_a_catalog_that_does_not_fit_into_memory_is_refused_before_the_gram_matrix(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def allocate(*args: object) -> None:
+        raise AssertionError("the Gram matrix was made")
+
+    monkeypatch.setattr("recommender.engine.linear_solve.gram_upper", allocate)
+    with pytest.raises(CatalogTooLargeError, match=r"enough for 12 items.*Leave out"):
+        LinearRanker(CONFIG, memory_limit_bytes=1000).fit(random_interactions(3))
+
+
+def test_the_default_memory_limit_is_that_of_the_machine() -> None:
+    assert 2**28 < memory_limit() < 2**50
+    with pytest.raises(CatalogTooLargeError, match="20,000,000 items"):
+        check_memory(20_000_000, None)
+    check_memory(100, None)
+
+
+def test_a_fit_without_items_or_with_weights_that_are_not_finite_is_refused() -> None:
+    with pytest.raises(FitError, match="no item"):
+        LinearRanker(CONFIG).fit(Interactions.from_pairs([], [], []))
+    huge = dataclasses.replace(CONFIG, star_weights=(1e300,) * 5)
+    with pytest.raises(FitError, match="not finite"), np.errstate(over="ignore"):
+        LinearRanker(huge).fit(random_interactions(3))
+
+
+def test_a_gram_matrix_that_overflows_is_refused() -> None:
+    large = dataclasses.replace(CONFIG, star_weights=(1e30,) * 5)
+    with pytest.raises(FitError), np.errstate(over="ignore", invalid="ignore"):
+        LinearRanker(large).fit(random_interactions(3))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"star_weights": (1, 1, 1, 1)},
+        {"star_weights": (1, 1, 1, 1, np.nan)},
+        {"star_weights": (0, 1, 1, 1, 1)},
+        {"regularization": 0},
+        {"regularization": np.inf},
+        {"diagonal_scale": 0.5},
+        {"n_neighbours": 0},
+        {"shelf_weight": -1},
+        {"shelf_input": np.nan},
+        {"stars_offset": np.inf},
+    ],
+)
+def test_a_config_that_means_nothing_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        LinearConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_an_unfitted_ranker_says_so() -> None:
+    ranker = LinearRanker()
+    for ask in (lambda: ranker.n_items, ranker.to_part, lambda: ranker.similar_items(0, 1)):
+        with pytest.raises(NotFittedError, match="call fit"):
+            ask()
+
+
+def test_an_item_index_that_is_no_item_is_refused() -> None:
+    ranker = LinearRanker(CONFIG).fit(random_interactions(3))
+    for wrong in (-1, 25):
+        with pytest.raises(InputError, match="item_index"):
+            ranker.contributions(random_profile(0), wrong)
+        with pytest.raises(InputError, match="item_index"):
+            ranker.similar_items(wrong, 3)
+    with pytest.raises(InputError, match="k is 0"):
+        ranker.similar_items(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("indptr", lambda a: a[::-1]),
+        ("indptr", lambda a: a[:-1]),
+        ("indices", lambda a: a + np.uint16(25)),
+        ("indices", lambda a: a[1:]),
+        ("indices", lambda a: a.astype(np.float32)),
+        ("weights", lambda a: a * np.nan),
+        ("weights", lambda a: a.astype(np.float64)),
+        ("similar_indices", lambda a: a[:-1]),
+        ("similarities", lambda a: a[:, :-1]),
+    ],
+)
+def test_a_part_whose_arrays_do_not_fit_together_is_refused(name: str, spoil: object) -> None:
+    part = LinearRanker(CONFIG).fit(random_interactions(3)).to_part()
+    spoiled = dict(part.arrays) | {name: spoil(part.arrays[name])}  # type: ignore[operator]
+    with pytest.raises(ArtifactError, match="do not fit together"):
+        LinearRanker.from_part(Part("linear", spoiled, part.config))
+
+
+def test_a_part_of_another_algorithm_or_config_is_refused() -> None:
+    part = LinearRanker(CONFIG).fit(random_interactions(3)).to_part()
+    with pytest.raises(ArtifactError, match="part is of als"):
+        LinearRanker.from_part(Part("als", part.arrays, part.config))
+    for config in ({"n_neighbors": 3}, {"n_neighbours": -3}):
+        with pytest.raises(ArtifactError, match="config"):
+            LinearRanker.from_part(Part("linear", part.arrays, config))
+    rest = {name: array for name, array in part.arrays.items() if name != "weights"}
+    with pytest.raises(ArtifactError, match="no array weights"):
+        LinearRanker.from_part(Part("linear", rest, part.config))
+
+
+def test_a_rated_and_shelved_book_has_the_weight_of_its_stars() -> None:
+    interactions = Interactions.from_pairs(
+        [1, 2], [10, 20], [1, 5], shelf_user_ids=[1, 1], shelf_item_ids=[10, 20]
+    )
+    weights = weighted_interactions(interactions, LinearConfig(shelf_weight=0.5)).toarray()
+    np.testing.assert_allclose(weights, [[0.3, 0.5], [0, 1.2]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_items", [1, 3, 2500])
+def test_the_gram_matrix_is_right_across_its_blocks(n_items: int) -> None:
+    from scipy.sparse import random_array
+
+    generator = np.random.default_rng(0)
+    matrix = random_array((60, n_items), density=0.05, rng=generator, dtype=np.float32).tocsr()
+    wanted = (matrix.T @ matrix).toarray()
+    np.testing.assert_allclose(np.triu(gram_upper(matrix)), np.triu(wanted), rtol=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 2, 1024, 1100])
+def test_the_inverse_in_place_is_symmetric_and_an_inverse(n: int) -> None:
+    generator = np.random.default_rng(0)
+    factor = generator.normal(size=(n, 8)).astype(np.float32)
+    matrix = factor @ factor.T + 5 * np.eye(n, dtype=np.float32)
+    inverse = np.triu(matrix)
+    invert_in_place(inverse)
+    assert np.array_equal(inverse, inverse.T)
+    np.testing.assert_allclose(inverse @ matrix, np.eye(n), atol=2e-3)
+
+
+def test_a_matrix_that_is_not_positive_definite_is_refused() -> None:
+    with pytest.raises(FitError, match="positive definite"):
+        invert_in_place(np.array([[1, 2], [2, 1]], dtype=np.float32))
+
+
+@pytest.mark.parametrize("n_kept", [1, 3, 9, 10, 50])
+def test_the_strongest_entries_are_those_of_a_stable_sort(n_kept: int) -> None:
+    generator = np.random.default_rng(2)
+    matrix = generator.integers(-3, 4, (40, 10)).astype(np.float32)
+    rows, columns = strongest_of_rows(matrix, n_kept)
+    for row in range(40):
+        order = np.argsort(-np.abs(matrix[row]), kind="stable")[:n_kept]
+        wanted = np.sort(order[matrix[row, order] != 0])
+        assert columns[rows == row].tolist() == wanted.tolist()
+
+
+def test_item_indices_are_stored_in_two_bytes_while_they_fit() -> None:
+    assert index_dtype(65_536) is np.uint16
+    assert index_dtype(65_537) is np.int32
