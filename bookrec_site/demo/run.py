@@ -8,7 +8,7 @@ import signal
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,9 +16,11 @@ from bookrec_site.demo.errors import DemoError, DemoStopped
 from bookrec_site.demo.leftovers import stop_leftovers
 from bookrec_site.demo.logins import CURATOR, demo_logins
 from bookrec_site.demo.options import DemoOptions
-from bookrec_site.demo.supervision import PROJECT_DIR, Supervisor, programs
+from bookrec_site.demo.supervision import PROJECT_DIR, Program, Supervisor, programs
 from bookrec_site.embedded import lifeline
 from bookrec_site.embedded.commands import missing_services, services
+from bookrec_site.embedded.errors import EmbeddedServiceError
+from bookrec_site.embedded.places import ServiceName
 from bookrec_site.embedded.usage import DEMO_MARK
 
 # Each is a manage.py command line, run to its end before the next.
@@ -36,16 +38,21 @@ _STEP_STOP_SECONDS = 10
 _STOP_SECONDS = 90
 
 _T = TypeVar("_T")
+ProgramList = Callable[[DemoOptions, Iterable[ServiceName]], Sequence[Program]]
 
 
 class Demo:
     """One demo in the foreground, from its first command to its last process."""
 
     def __init__(
-        self, options: DemoOptions, preparation: Sequence[Sequence[str]] = PREPARATION
+        self,
+        options: DemoOptions,
+        preparation: Sequence[Sequence[str]] = PREPARATION,
+        programs: ProgramList = programs,
     ) -> None:
         self._options = options
         self._preparation = preparation
+        self._programs = programs
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
@@ -70,7 +77,7 @@ class Demo:
             with services(self._options.local_dir):
                 for command in self._preparation:
                     await self._manage(command)
-                supervisor = Supervisor(self._options, programs(self._options, own_services))
+                supervisor = Supervisor(self._options, self._programs(self._options, own_services))
                 await self._serve(supervisor)
 
     def _listen_to_signals(self) -> None:
@@ -247,14 +254,16 @@ def _say(text: str) -> None:
         sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - until the end
 
 
-def main(argv: Sequence[str] = ()) -> int:
+def main(
+    preparation: Sequence[Sequence[str]] = PREPARATION, programs: ProgramList = programs
+) -> int:
     """Run a demo; return the exit status: 0 after Ctrl-C, 1 when it could not run."""
     try:
-        asyncio.run(Demo(DemoOptions.from_environment()).run())
+        asyncio.run(Demo(DemoOptions.from_environment(), preparation, programs).run())
     except DemoStopped:
         _say("Stopped.")
         return 0
-    except (DemoError, RuntimeError) as error:
+    except (DemoError, EmbeddedServiceError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

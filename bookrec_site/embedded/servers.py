@@ -114,7 +114,9 @@ class Server(ABC):
         for process in alive:
             _send(process, signal.SIGKILL)
         psutil.wait_procs(alive, timeout=10)
-        for path in (self.places.socket, self.places.data_dir / "postmaster.pid"):
+        socket = self.places.socket
+        pid_files = (self.places.data_dir / "postmaster.pid", Path(f"{socket}.lock"))
+        for path in (socket, *pid_files):
             path.unlink(missing_ok=True)
 
 

@@ -1,0 +1,47 @@
+"""Waiting for something that another process does, with a deadline."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+_T = TypeVar("_T")
+
+
+def until(answer: Callable[[], _T | None], seconds: float = 20) -> _T:
+    """The first answer that is not None and not False; an AssertionError when there is none."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while time.monotonic() < deadline:
+        found = answer()
+        if found is not None and found is not False:
+            return found
+        pause.wait(0.05)
+    raise AssertionError(f"Nothing happened within {seconds} s.")
+
+
+def processes_in(local_dir: Path) -> list[psutil.Process]:
+    """Every living process that works for this local folder, the servers included."""
+    return [process for process in psutil.process_iter() if _works_in(process, local_dir)]
+
+
+def assert_all_end(processes: Sequence[psutil.Process], seconds: float = 20) -> None:
+    until(lambda: not any(_lives(process) for process in processes), seconds)
+
+
+def _works_in(process: psutil.Process, local_dir: Path) -> bool:
+    try:
+        return process.environ().get("BOOKREC_LOCAL_DIR") == str(local_dir) and _lives(process)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _lives(process: psutil.Process) -> bool:
+    # A zombie has ended; whether its parent took notice is not ours to wait for.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
