@@ -105,7 +105,7 @@ class Demo:
             raise DemoError(f"`manage.py {' '.join(command)}` failed; see above.")
 
     async def _serve(self, supervisor: Supervisor) -> None:
-        process = await self._spawn(supervisor.prepare())
+        process = await self._spawn(supervisor.prepare(), cwd=self._options.local_dir)
         ended = asyncio.create_task(process.wait())
         try:
             await self._until_ready(supervisor, ended)
@@ -163,10 +163,13 @@ class Demo:
     def _where_logs_are(self) -> str:
         return f"The logs are in {self._options.local_dir / 'log'}."
 
-    async def _spawn(self, command: Sequence[str]) -> asyncio.subprocess.Process:
+    async def _spawn(
+        self, command: Sequence[str], cwd: Path | None = None
+    ) -> asyncio.subprocess.Process:
         # In a group of its own: a Ctrl-C is for us, and we stop things in their order.
         return await asyncio.create_subprocess_exec(
             *command,
+            cwd=cwd,
             env=self._environment(os.environ),
             stdin=asyncio.subprocess.DEVNULL,
             start_new_session=True,

@@ -78,7 +78,10 @@ class Supervisor:
         self._config = options.local_dir / "run" / "supervisord.conf"
 
     def prepare(self) -> list[str]:
-        """Write the configuration; return the command line that runs it in the foreground."""
+        """Write the configuration; return the command line that runs it in the foreground.
+
+        To be run in the local folder: the configuration's paths of logs are relative to it.
+        """
         private_folder(self._socket.parent)
         self._socket.unlink(missing_ok=True)
         (self._local_dir / "log").mkdir(exist_ok=True)
@@ -99,14 +102,13 @@ class Supervisor:
 
     def _configuration(self) -> ConfigParser:
         config = ConfigParser(interpolation=None)
-        log = self._local_dir / "log"
         config["supervisord"] = {
             "nodaemon": "true",
             "silent": "true",
-            "logfile": _plain(log / "supervisord.log"),
+            "logfile": "log/supervisord.log",
             "logfile_maxbytes": "5MB",
             "logfile_backups": "2",
-            "pidfile": _plain(self._local_dir / "run" / "supervisord.pid"),
+            "pidfile": "run/supervisord.pid",
         }
         if os.geteuid() == 0:
             config["supervisord"]["user"] = "root"
@@ -129,7 +131,7 @@ class Supervisor:
                 "stopwaitsecs": str(program.stop_seconds),
                 "killasgroup": "true",
                 "redirect_stderr": "true",
-                "stdout_logfile": _plain(log / f"{program.name}.log"),
+                "stdout_logfile": f"log/{program.name}.log",
                 "stdout_logfile_maxbytes": "5MB",
                 "stdout_logfile_backups": "2",
             }
