@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from django.db.models import Prefetch, QuerySet
 
 from accounts.models import User
 from catalog.models import Authorship, Book, Volume
 from ratings.selectors import shelved_book_ids, stars_by_book
 from recommender.active import ActiveModel, holder
-from recommender.engine import Profile, rank
+from recommender.engine import Profile, rank_places
 
 Basis = Literal["ratings", "popular"]
 
@@ -75,42 +76,74 @@ def recommendations_for(user: User, k: int = 10) -> RecommendationList:
     if not _speaks(model, profile):
         return RecommendationList(_unexplained(_popular(model, taken, k)), "popular", model.run_id)
 
-    scores = model.linear.scores(profile)
     # A book deleted since the fit is still an item: rank again without it until all exist.
     excluded = taken | _hidden_book_ids()
     while True:
-        ranked = rank(
-            scores,
-            k=k,
-            excluded=model.catalog.items.known_indices(sorted(excluded)),
-            series=model.catalog.series,
-            read=profile.item_indices,
-        )
-        ids = model.catalog.items.ids[ranked].tolist()
-        contributions = {
-            book: _strongest(model, profile, item) for book, item in zip(ids, ranked, strict=True)
-        }
-        wanted = {cause for found in contributions.values() for cause, _ in found}
-        books = books_by_id({*ids, *wanted})
-        if missing := set(ids) - books.keys():
-            excluded |= missing
-            continue
-        break
+        places = _places(model, profile, excluded, k)
+        causes = {cause for place in places for cause, _ in place.causes}
+        books = books_by_id({place.book for place in places} | causes)
+        if not (missing := {place.book for place in places} - books.keys()):
+            break
+        excluded |= missing
     stars = dict(rated)
     items = [
         Recommendation(
-            place,
-            books[book],
-            float(scores[item]),
+            number,
+            books[place.book],
+            place.score,
             [
                 Reason(books[cause], stars.get(cause), share)
-                for cause, share in contributions[book]
+                for cause, share in place.causes
                 if cause in books
             ],
         )
-        for place, (book, item) in enumerate(zip(ids, ranked, strict=True), start=1)
+        for number, place in enumerate(places, start=1)
     ]
+    if len(items) < k:
+        items += _filled_up(model, taken, items, k)
     return RecommendationList(items, "ratings", model.run_id)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A place of a list before the books are read from the database."""
+
+    book: int
+    score: float
+    # (book id, share of what speaks for this place), the strongest first.
+    causes: list[tuple[int, float]]
+
+
+def _places(model: ActiveModel, profile: Profile, excluded: set[int], k: int) -> list[_Place]:
+    """Rank what the reader's books speak for; shorter than k when that is little."""
+    scores = model.linear.scores(profile)
+    out = model.catalog.items.known_indices(sorted(excluded))
+    ranked = rank_places(
+        scores,
+        k=k,
+        excluded=np.concatenate((out, np.flatnonzero(scores <= 0))),
+        series=model.catalog.series,
+        read=profile.item_indices,
+    )
+    # The next volume of a series stands in the place that another volume may have earned.
+    return [
+        _Place(book, float(scores[origin]), _strongest(model, profile, int(origin)))
+        for book, origin in zip(
+            model.catalog.items.ids[ranked.items].tolist(), ranked.earned_by, strict=True
+        )
+    ]
+
+
+def _filled_up(
+    model: ActiveModel, taken: set[int], listed: list[Recommendation], k: int
+) -> list[Recommendation]:
+    """Return popular books for the places that the reader's own few ratings do not fill."""
+    present = {item.book.pk for item in listed}
+    popular = _popular(model, taken | present, k - len(listed))
+    return [
+        Recommendation(number, book, 0.0, [])
+        for number, book in enumerate(popular, start=len(listed) + 1)
+    ]
 
 
 def popular_books(k: int = 20) -> list[Book]:
@@ -176,7 +209,7 @@ def _speaks(model: ActiveModel, profile: Profile) -> bool:
 
 def _strongest(model: ActiveModel, profile: Profile, item: int) -> list[tuple[int, float]]:
     """Return (book id, share of all positive contributions) of what speaks most for an item."""
-    found = model.linear.contributions(profile, int(item))
+    found = model.linear.contributions(profile, item)
     positive = found.values > 0
     total = float(found.values[positive].sum())
     ids = model.catalog.items.ids[found.item_indices[positive]].tolist()

@@ -35,7 +35,7 @@ from recommender.engine.metrics import (
 from recommender.engine.popularity import PopularityConfig, PopularityRanker
 from recommender.engine.progress import OnProgress
 from recommender.engine.ranker import Ranker
-from recommender.engine.ranking import rank, rank_batch, top_k
+from recommender.engine.ranking import Ranked, rank, rank_batch, rank_places, top_k
 from recommender.engine.series import NO_GROUP, Series
 from recommender.engine.vocabulary import UNKNOWN, Vocabulary
 
@@ -62,6 +62,7 @@ __all__ = [
     "PopularityConfig",
     "PopularityRanker",
     "Profile",
+    "Ranked",
     "Ranker",
     "Series",
     "SimilarItems",
@@ -75,6 +76,7 @@ __all__ = [
     "ndcg_at_k",
     "rank",
     "rank_batch",
+    "rank_places",
     "recall_at_k",
     "split_holdout",
     "top_k",

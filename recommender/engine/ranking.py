@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,6 +54,18 @@ def _mask(indices: ArrayLike, n_items: int, name: str) -> NDArray[np.bool_]:
     return mask
 
 
+class Ranked(NamedTuple):
+    """A list, and what each of its places was earned by.
+
+    items : int64 array, shape (n,). Item indices, best first.
+    earned_by : int64 array, shape (n,). The item whose score gave the place: the item itself, or
+        the best-ranked candidate of its series. Their scores descend.
+    """
+
+    items: NDArray[np.int64]
+    earned_by: NDArray[np.int64]
+
+
 def rank(
     scores: NDArray[np.floating],
     *,
@@ -61,7 +74,19 @@ def rank(
     series: Series | None = None,
     read: ArrayLike = (),
 ) -> NDArray[np.int64]:
-    """Rank items by score and return the list.
+    """Return the items of ``rank_places``: the list alone."""
+    return rank_places(scores, k=k, excluded=excluded, series=series, read=read).items
+
+
+def rank_places(
+    scores: NDArray[np.floating],
+    *,
+    k: int,
+    excluded: ArrayLike = (),
+    series: Series | None = None,
+    read: ArrayLike = (),
+) -> Ranked:
+    """Rank items by score and return the list, with what earned each place.
 
     Exclusions are dropped before ranking, never masked by a low score: when fewer than k items
     are left, the list is shorter. Ties go to the lower item index.
@@ -85,7 +110,7 @@ def rank(
 
     Returns
     -------
-    int64 array of item indices, best first, at most k.
+    Ranked, of at most k places.
 
     Raises
     ------
@@ -105,7 +130,8 @@ def rank(
     candidate = ~_mask(excluded, n_items, "excluded")
     if series is None:
         candidates = np.flatnonzero(candidate)
-        return candidates[top_k(scores[candidates], k)]
+        best = candidates[top_k(scores[candidates], k)]
+        return Ranked(best, best)
     if len(series) != n_items:
         raise InputError(f"series has {len(series)} items, scores have {n_items}.")
     places, volumes = series.heads(scores, candidate, _mask(read, n_items, "read"))
@@ -114,8 +140,8 @@ def rank(
     candidates = np.flatnonzero(candidate)
     shown = np.arange(n_items)
     shown[places] = volumes
-    ranked: NDArray[np.int64] = shown[candidates[top_k(scores[candidates], k)]]
-    return ranked
+    best = candidates[top_k(scores[candidates], k)]
+    return Ranked(shown[best], best)
 
 
 def rank_batch(

@@ -1,6 +1,7 @@
 import pytest
 
 from accounts.tests.factories import UserFactory
+from catalog.models import Series, Volume
 from catalog.tests.factories import BookFactory
 from ratings.services import rate_book, remove_rating, shelve_book
 from recommender.active import holder
@@ -11,6 +12,7 @@ from recommender.serving import (
     recommendations_for,
     similar_books,
 )
+from recommender.training import run_training
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +96,32 @@ def test_dislikes_alone_do_not_choose_books(trained) -> None:
     found = recommendations_for(charlie, k=10)
     assert found.basis == "popular"
     assert trained["Dragon"][0].title not in titles(found)
+
+
+def test_a_series_begins_with_its_next_volume_in_the_best_ones_place(two_tastes, artifacts) -> None:
+    """The scores that a list shows descend, though the volume shown has another."""
+    series = Series.objects.create(name="The Dragon Cycle")
+    for number, book in enumerate(two_tastes["Dragon"][3:9], start=1):
+        Volume.objects.create(book=book, series=series, number=number, label=str(number))
+    run_training(trigger="test")
+    bob = UserFactory(username="bob")
+    for book in two_tastes["Dragon"][:3]:
+        rate_book(user=bob, book=book, stars=5)
+    found = recommendations_for(bob, k=10)
+    scores = [item.score for item in found.items]
+    assert scores == sorted(scores, reverse=True)
+    shown = [item.book for item in found.items if item.book in two_tastes["Dragon"][3:9]]
+    assert shown == two_tastes["Dragon"][3:4]
+
+
+def test_few_ratings_are_filled_up_with_popular_books(trained, artifacts) -> None:
+    charlie = UserFactory(username="charlie")
+    rate_book(user=charlie, book=trained["Dragon"][0], stars=5)
+    found = recommendations_for(charlie, k=23)
+    assert len({item.book for item in found.items}) == 23
+    explained = [bool(item.reasons) for item in found.items]
+    assert explained == sorted(explained, reverse=True)
+    assert {item.score for item in found.items if not item.reasons} == {0.0}
 
 
 def test_similar_books_are_of_the_same_taste(trained) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from recommender.engine import InputError, Series, rank, rank_batch, top_k
+from recommender.engine import InputError, Series, rank, rank_batch, rank_places, top_k
 
 # A handful of distinct values, so that ties are the rule.
 tied_scores = hnp.arrays(np.float32, st.integers(0, 30), elements=st.sampled_from([-1, 0, 0.5, 2]))
@@ -188,3 +188,25 @@ def test_rank_batch_refuses_sequences_of_other_lengths() -> None:
 def test_series_refuse_arrays_that_mean_nothing(index: list[int], number: list[float]) -> None:
     with pytest.raises(InputError):
         Series(np.array(index), np.array(number))
+
+
+def test_a_place_is_earned_by_the_best_of_the_series() -> None:
+    scores = np.array([0.1, 0.9, 0.5, 0.7], dtype=np.float32)
+    series = Series(np.array([0, 0, -1, -1]), np.array([1, 2, np.nan, np.nan]))
+    ranked = rank_places(scores, k=3, series=series)
+    assert ranked.items.tolist() == [0, 3, 2]
+    assert ranked.earned_by.tolist() == [1, 3, 2]
+    assert rank(scores, k=3, series=series).tolist() == [0, 3, 2]
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_scores_that_earned_the_places_descend(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    scores = generator.normal(size=30).astype(np.float32)
+    series = Series(generator.integers(-1, 5, 30), generator.integers(0, 6, 30).astype(float))
+    ranked = rank_places(scores, k=12, excluded=generator.integers(0, 30, 5), series=series)
+    assert (np.diff(scores[ranked.earned_by]) <= 0).all()
+    same = (ranked.items == ranked.earned_by) | (
+        series.index[ranked.items] == series.index[ranked.earned_by]
+    )
+    assert same.all()
