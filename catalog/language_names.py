@@ -2,6 +2,8 @@
 
 _NAMES = {
     "afr": "Afrikaans",
+    "akk": "Akkadian",
+    "ang": "Old English",
     "ara": "Arabic",
     "ben": "Bengali",
     "bul": "Bulgarian",
@@ -21,6 +23,7 @@ _NAMES = {
     "ger": "German",
     "grc": "Ancient Greek",
     "gre": "Greek",
+    "guj": "Gujarati",
     "heb": "Hebrew",
     "hin": "Hindi",
     "hun": "Hungarian",
