@@ -108,7 +108,7 @@ def test_another_taste_gets_another_list(goodbooks_site, database) -> None:
     token = requests.post(f"{api}/auth/token/", json=login, timeout=30).json()["token"]
     headers = {"Authorization": f"Token {token}"}
     for book in books_by_title(
-        database, ["The Da Vinci Code", "Gone Girl", "And Then There Were None", "In the Woods"]
+        database, ["The Big Sleep", "In the Woods", "And Then There Were None", "The Black Echo"]
     ):
         requests.put(f"{api}/books/{book}/rating/", json={"stars": 5}, headers=headers, timeout=30)
     answer = requests.get(f"{api}/recommendations/", headers=headers, timeout=30).json()
