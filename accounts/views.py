@@ -10,7 +10,6 @@ from django.contrib.auth.views import RedirectURLMixin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -59,7 +58,7 @@ class LogInView(Throttled, auth_views.LoginView):
 class SignUpView(Throttled, RedirectURLMixin, FormView):
     form_class = SignUpForm
     template_name = "accounts/signup.html"
-    next_page = reverse_lazy(settings.LOGIN_REDIRECT_URL)
+    next_page = settings.LOGIN_REDIRECT_URL
     throttle_class = SignUpThrottle
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

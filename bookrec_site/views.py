@@ -29,7 +29,7 @@ RATINGS_FOR_A_GOOD_LIST = 5
 def home(request: HttpRequest) -> HttpResponse:
     """What the site does, for guests; books to rate, for newcomers; ten to read, for readers."""
     if not isinstance(request.user, User):
-        books = popular_books(k=18)
+        books = popular_books(k=16)
         load_cards(books, with_series=False)
         return render(request, "home_guest.html", {"books": marked(request.user, books)})
     n_ratings = ratings_for_user(request.user).count()
@@ -82,7 +82,7 @@ def browse(request: HttpRequest) -> HttpResponse:
 @require_safe
 def book(request: HttpRequest, book_id: int) -> HttpResponse:
     shown: Book = get_object_or_404(with_genres(visible_books()), pk=book_id)
-    similar = similar_books(shown, k=10)
+    similar = similar_books(shown, k=8)
     load_cards([shown], with_series=False)
     load_cards(similar, with_series=False)
     mine, *similar_marked = marked(request.user, [shown, *similar])

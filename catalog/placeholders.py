@@ -1,6 +1,7 @@
 """Covers drawn for books, from title and author alone: the same book always looks the same."""
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ WIDTH, HEIGHT = 240, 360
 MARGIN = 26
 TITLE_SIZES = (36, 32, 28, 25, 22, 19, 17, 15)
 LINE_HEIGHT = 1.18
+AUTHOR_SIZES = (13, 12, 11, 10, 9)
+AUTHOR_WIDTH = 186
 SERIF = "Georgia, 'Liberation Serif', 'Times New Roman', serif"
 CREAM, INK, FOIL = "#f7f0e3", "#2a2521", "#e3c68f"
 
@@ -152,21 +155,29 @@ def _text(
 
 
 def _author(author: str, x: int, y: int, fill: str, anchor: str = "middle") -> str:
-    if not author:
-        return ""
-    lines = wrap(author.upper(), 12, 160)
-    line = lines[0] if len(lines) == 1 else f"{lines[0]}…"
+    """Set the author in one line of capitals: a long name smaller, a very long one cut."""
+    line = author.upper()
+    size = next((size for size in AUTHOR_SIZES if _capitals_width(line, size) <= AUTHOR_WIDTH), 0)
+    if not size:
+        size = AUTHOR_SIZES[-1]
+        while _capitals_width(line + "…", size) > AUTHOR_WIDTH:
+            line = line[:-1].rstrip(" ,.")
+        line += "…"
     return (
-        f'<text x="{x}" y="{y}" font-size="12" letter-spacing="1.2" fill="{fill}"'
+        f'<text x="{x}" y="{y}" font-size="{size}" letter-spacing="{size * 0.1:.1f}" fill="{fill}"'
         f' text-anchor="{anchor}">{escape(line)}</text>'
     )
+
+
+def _capitals_width(text: str, size: float) -> float:
+    return text_width(text, size) * 0.93 + 0.1 * size * len(text)
 
 
 def fit(text: str, width: float, height: float) -> tuple[int, list[str]]:
     """Return the largest font size at which the wrapped text fits the box, and its lines."""
     for size in TITLE_SIZES:
         lines = wrap(text, size, width)
-        whole_words = all(text_width(word, size) <= width for word in text.split())
+        whole_words = all(text_width(piece, size) <= width for piece, _ in _pieces(text))
         if whole_words and len(lines) * size * LINE_HEIGHT <= height:
             return size, lines
     size = TITLE_SIZES[-1]
@@ -178,11 +189,14 @@ def fit(text: str, width: float, height: float) -> tuple[int, list[str]]:
 
 
 def wrap(text: str, size: float, width: float) -> list[str]:
-    """Break the text into lines of at most that width; a word that is too long is cut."""
+    """Break the text into lines of at most that width, between words and after hyphens.
+
+    A word that is too long for a line is cut.
+    """
     lines: list[str] = []
     line = ""
-    for word in text.split():
-        longer = f"{line} {word}" if line else word
+    for word, after_space in _pieces(text):
+        longer = f"{line} {word}" if line and after_space else line + word
         if text_width(longer, size) <= width:
             line = longer
             continue
@@ -195,6 +209,15 @@ def wrap(text: str, size: float, width: float) -> list[str]:
                 line = ""
             line += letter
     return [*lines, line] if line else lines
+
+
+def _pieces(text: str) -> list[tuple[str, bool]]:
+    """Return what may stand alone on a line, each with whether a space goes before it."""
+    return [
+        (piece, place == 0)
+        for word in text.split()
+        for place, piece in enumerate(re.split(r"(?<=[^\W\d]-)(?=[^\W\d])", word))
+    ]
 
 
 def text_width(text: str, size: float) -> float:

@@ -71,10 +71,14 @@ def _without_genre(filters: Filters) -> QuerySet[Book]:
 
 def load_cards(books: Iterable[Book], *, with_series: bool = True) -> None:
     """Load what a card shows besides the book's own row: one query a relation, none twice."""
-    relations = [Prefetch("authorships", Authorship.objects.select_related("author"))]
+    books = list(books)
+    prefetch_related_objects(
+        books, Prefetch("authorships", Authorship.objects.select_related("author"))
+    )
     if with_series:
-        relations.append(Prefetch("volumes", Volume.objects.select_related("series")))
-    prefetch_related_objects(list(books), *relations)
+        prefetch_related_objects(
+            books, Prefetch("volumes", Volume.objects.select_related("series"))
+        )
 
 
 def with_genres(books: QuerySet[Book]) -> QuerySet[Book]:

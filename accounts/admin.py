@@ -1,0 +1,21 @@
+from typing import ClassVar
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+
+from accounts.models import User
+
+
+@admin.register(User)
+class ReaderAdmin(UserAdmin):
+    list_display = ("username", "email", "source", "is_active", "is_staff", "date_joined")
+    list_filter = ("source", "is_staff", "is_active")
+    search_fields = ("username", "email")
+    ordering = ("-date_joined", "-id")
+    # Counting 50,000 readers again for every page says nothing.
+    show_full_result_count = False
+    readonly_fields = ("source", "external_id", "last_login", "date_joined")
+    fieldsets: ClassVar = (
+        *(UserAdmin.fieldsets or ()),
+        ("Origin", {"fields": ("source", "external_id")}),
+    )
