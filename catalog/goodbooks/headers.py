@@ -36,9 +36,9 @@ def read_header(path: Path, *alternatives: Sequence[str]) -> Header:
     name = path.name
     if not start:
         raise DatasetError(f"{name} is empty; its first line must name the columns.")
-    if b"\0" in start:
-        raise DatasetError(f"{name} is a binary file; wanted is CSV text in UTF-8.")
     line, newline, _ = start.partition(b"\n")
+    if b"\0" in line:
+        raise DatasetError(f"{name} is a binary file; wanted is CSV text in UTF-8.")
     if not newline and len(start) == _HEADER_LIMIT:
         raise DatasetError(f"{name} has no line end in its first 64 KB; wanted is a CSV table.")
     try:

@@ -26,6 +26,7 @@ from catalog.goodbooks.records import (
 from catalog.goodbooks.report import FileReport
 
 BLOCK_BYTES = 8 << 20
+_LONGEST_LINE = 32 << 20
 _ROWS_PER_CHUNK = 100_000
 _MAX_DIGITS = 18  # Every number of 18 digits fits in 64 bits.
 _BIGINT = 1 << 63
@@ -86,7 +87,7 @@ def _blocks(file: BinaryIO, name: str) -> Iterator[bytes]:
         whole, newline, rest_of_data = data.rpartition(b"\n")
         if not newline:
             rest += data
-            if len(rest) > 4 * BLOCK_BYTES:
+            if len(rest) > _LONGEST_LINE:
                 raise DatasetError(f"{name} has a line of more than 32 MB; wanted is a CSV table.")
             continue
         yield rest + whole + newline
