@@ -20,20 +20,19 @@ class Removed:
 def remove_builtin_set() -> Removed | None:
     """Remove simulated readers, and built-in books without an opinion of a reader of this site.
 
-    Returns None where there was nothing of the built-in set.
+    Returns None where there was nothing to remove.
     """
     readers = User.objects.filter(source=User.Source.SIMULATED)
     books = Book.objects.filter(source=Source.BUILTIN)
-    if not readers.exists() and not books.exists():
-        return None
+    n_readers = readers.count()
     Rating.objects.filter(user__in=readers).delete()
     ShelfEntry.objects.filter(user__in=readers).delete()
-    n_readers = readers.count()
     readers.delete()
     unused = books.exclude(
         Exists(Rating.objects.filter(book=OuterRef("pk")))
         | Exists(ShelfEntry.objects.filter(book=OuterRef("pk")))
     )
+    n_books = unused.count()
     names = [
         (
             model,
@@ -41,9 +40,10 @@ def remove_builtin_set() -> Removed | None:
         )
         for model in (Author, Series, Tag)
     ]
-    n_books = unused.count()
     unused.delete()
     for model, pks in names:
         model.objects.filter(pk__in=pks, books=None).delete()
     DataImport.objects.filter(source=Source.BUILTIN).delete()
+    if not n_readers and not n_books:
+        return None
     return Removed(readers=n_readers, books=n_books, kept_books=books.count())
