@@ -114,6 +114,31 @@ def test_a_series_begins_with_its_next_volume_in_the_best_ones_place(two_tastes,
     assert shown == two_tastes["Dragon"][3:4]
 
 
+def test_a_series_goes_on_after_a_hidden_volume(two_tastes, artifacts) -> None:
+    series = Series.objects.create(name="The Dragon Cycle")
+    first, second = two_tastes["Dragon"][3:5]
+    for number, book in ((1, first), (2, second)):
+        Volume.objects.create(book=book, series=series, number=number, label=str(number))
+    run_training(trigger="test")
+    bob = UserFactory(username="bob")
+    for book in two_tastes["Dragon"][:3]:
+        rate_book(user=bob, book=book, stars=5)
+    assert first in [item.book for item in recommendations_for(bob, k=20).items]
+    first.is_hidden = True
+    first.save()
+    shown = [item.book for item in recommendations_for(bob, k=20).items]
+    assert first not in shown
+    assert second in shown
+
+
+def test_a_shelf_alone_is_no_taste(trained) -> None:
+    charlie = UserFactory(username="charlie")
+    shelve_book(user=charlie, book=trained["Dragon"][0])
+    found = recommendations_for(charlie, k=5)
+    assert found.basis == "popular"
+    assert trained["Dragon"][0].title not in titles(found)
+
+
 def test_few_ratings_are_filled_up_with_popular_books(trained, artifacts) -> None:
     charlie = UserFactory(username="charlie")
     rate_book(user=charlie, book=trained["Dragon"][0], stars=5)
