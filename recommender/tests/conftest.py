@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from django.db import connection
 
-from accounts.models import User
 from accounts.tests.factories import ImportedReaderFactory
 from catalog.models import Book
 from catalog.tests.factories import BookFactory
