@@ -4,12 +4,16 @@ import os
 import time
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 from django.utils import timezone
+
+if TYPE_CHECKING:
+    from catalog.goodbooks.progress import Progress
+    from ratings.goodbooks.choosing import Choice
 
 # What reads and loads millions of rows (numpy, rich) is imported by `handle` alone.
 
@@ -58,47 +62,60 @@ class Command(BaseCommand):
             raise CommandError("Interrupted. Nothing was changed.", returncode=130) from None
 
     def _import(self, options: dict[str, Any]) -> None:
-        from catalog.goodbooks.download import OFFICIAL, OFFICIAL_URL, is_url, verify_files
+        from catalog.goodbooks.download import verify_files
         from catalog.goodbooks.source import open_dataset
-        from catalog.models import Source
-        from ratings.goodbooks.choosing import Choice, choose_dataset, fetch_release
         from ratings.goodbooks.importing import import_dataset, is_already_imported
         from ratings.goodbooks.showing import show_progress, summary
 
         began = time.perf_counter()
-        path: str | None = options["path"]
-        with show_progress(self.stdout, options["verbosity"]) as progress:
-            if path is None:
-                choice = choose_dataset(
-                    os.environ,
-                    project_dir=settings.BASE_DIR,
-                    local_dir=settings.LOCAL_DIR,
-                    progress=progress,
-                )
-                self._say(f"Data: {choice.why}.", options)
-            elif is_url(path):
-                release = OFFICIAL if path == OFFICIAL_URL else None
-                choice = fetch_release(path, settings.LOCAL_DIR, progress, release)
-            else:
-                choice = Choice(Path(path), Source.GOODBOOKS, path)
-            if choice.path is None:
-                return
-            with open_dataset(choice.path, progress) as files:
-                if choice.unverified:
-                    verify_files(files, choice.unverified)
-                if path is None and is_already_imported(choice.source, files.digest):
-                    self._say("These files are imported already. Nothing changed.", options)
-                    return
+        verbosity = options["verbosity"]
+        # What is said goes between two displays of progress, never through one.
+        with show_progress(self.stdout, verbosity) as progress:
+            choice = self._choose(options["path"], progress)
+        if options["auto"]:
+            self._say(f"Data: {choice.why}.", verbosity)
+        if choice.path is None:
+            return
+        result = None
+        with (
+            show_progress(self.stdout, verbosity) as progress,
+            open_dataset(choice.path, progress) as files,
+        ):
+            if choice.unverified:
+                verify_files(files, choice.unverified)
+            if not (options["auto"] and is_already_imported(choice.source, files.digest)):
                 result = import_dataset(
                     files,
                     source=choice.source,
                     skipped_path=options["skipped"] or _default_skipped_path(),
                     progress=progress,
                 )
-        self._say(summary(result, time.perf_counter() - began), options)
+        self._say(
+            summary(result, time.perf_counter() - began)
+            if result
+            else "These files are imported already. Nothing changed.",
+            verbosity,
+        )
 
-    def _say(self, text: str, options: dict[str, Any]) -> None:
-        if options["verbosity"] > 0:
+    def _choose(self, path: str | None, progress: "Progress") -> "Choice":
+        from catalog.goodbooks.download import OFFICIAL, OFFICIAL_URL, is_url
+        from catalog.models import Source
+        from ratings.goodbooks.choosing import Choice, choose_dataset, fetch_release
+
+        if path is None:
+            return choose_dataset(
+                os.environ,
+                project_dir=settings.BASE_DIR,
+                local_dir=settings.LOCAL_DIR,
+                progress=progress,
+            )
+        if is_url(path):
+            release = OFFICIAL if path == OFFICIAL_URL else None
+            return fetch_release(path, settings.LOCAL_DIR, progress, release)
+        return Choice(Path(path), Source.GOODBOOKS, path)
+
+    def _say(self, text: str, verbosity: int) -> None:
+        if verbosity > 0:
             self.stdout.write(text)
 
 
