@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import select
 import signal
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,13 +25,12 @@ from bookrec_site.embedded.errors import EmbeddedServiceError
 from bookrec_site.embedded.places import ServiceName
 from bookrec_site.embedded.usage import DEMO_MARK
 
-# Each is a manage.py command line, run to its end before the next.
+# Each is a manage.py command line, run to its end before the next. What is quick shares a process:
+# starting one takes a second.
 PREPARATION: tuple[tuple[str, ...], ...] = (
-    ("migrate", "--verbosity", "0"),
-    ("collectstatic", "--no-input", "--verbosity", "0"),
+    ("prepare_demo",),
     ("import_goodbooks", "--auto"),
     ("train", "--if-needed"),
-    ("create_demo_users",),
 )
 _READY_SECONDS = 90
 _POLL_SECONDS = 0.25
@@ -81,17 +82,19 @@ class Demo:
                 await self._serve(supervisor)
 
     def _listen_to_signals(self) -> None:
-        def on_signal() -> None:
+        def on_interrupt() -> None:
+            # A second Ctrl-C: whatever still ends in its own time is killed.
             if self._stop.is_set():
                 self._hurry.set()
             self._stop.set()
 
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, on_signal)
+        loop.add_signal_handler(signal.SIGINT, on_interrupt)
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         # Under nohup the terminal may close.
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            loop.add_signal_handler(signal.SIGHUP, on_signal)
+            loop.add_signal_handler(signal.SIGHUP, self._stop.set)
+            _watch_terminal(lambda: loop.call_soon_threadsafe(self._stop.set))
 
     async def _manage(self, command: Sequence[str]) -> None:
         """Run one manage.py command to its end, with its output in this terminal."""
@@ -240,6 +243,28 @@ def _sole_demo(options: DemoOptions) -> Iterator[None]:
         file.write(f"{options.url}/ (process {os.getpid()})\n")
         file.flush()
         yield
+
+
+def _watch_terminal(on_close: Callable[[], object]) -> None:
+    """Call `on_close`, in another thread, when this process loses its terminal.
+
+    A closed terminal sends SIGHUP to the leader of its session only. A shell passes that on, but
+    when there is none (`ssh -t host make demo`) the leader is make, which waits for us instead.
+    """
+    terminals = [fd for fd in (0, 1, 2) if os.isatty(fd)]
+    if not terminals:
+        return
+    poll = select.poll()
+    # No events asked for: what remains is the hang-up. Nothing that is typed is taken away.
+    poll.register(terminals[0], 0)
+
+    def wait() -> None:
+        poll.poll()
+        # The loop may be closed already: then the demo has ended by itself.
+        with contextlib.suppress(RuntimeError):
+            on_close()
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _signal_group(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

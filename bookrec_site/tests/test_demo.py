@@ -36,7 +36,14 @@ def free_port() -> int:
 class SmallDemo:
     """A running small demo, and what it has said so far."""
 
-    def __init__(self, local_dir: Path, port: int, *preparation: str, postgres: bool) -> None:
+    def __init__(
+        self,
+        local_dir: Path,
+        port: int,
+        *preparation: str,
+        postgres: bool = False,
+        stdin: int = subprocess.DEVNULL,
+    ) -> None:
         self.local_dir = local_dir
         self.url = f"http://127.0.0.1:{port}/"
         self.output = local_dir.with_name("output.txt")
@@ -50,7 +57,7 @@ class SmallDemo:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "bookrec_site.tests.small_demo", *preparation],
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )
@@ -86,8 +93,8 @@ def start_demo(tmp_path: Path) -> Iterator[Callable[..., SmallDemo]]:
     local_dir.mkdir(parents=True)
     port = free_port()
 
-    def start(*preparation: str, postgres: bool = False) -> SmallDemo:
-        return SmallDemo(local_dir, port, *preparation, postgres=postgres)
+    def start(*preparation: str, **options: int) -> SmallDemo:
+        return SmallDemo(local_dir, port, *preparation, **options)
 
     yield start
     for process in processes_in(local_dir):
@@ -146,14 +153,31 @@ def test_nothing_outlives_a_killed_demo_or_process_manager(
     assert_all_end(everything, seconds=30)
 
 
+# A manage.py command that says a word and then waits for ever.
+WAIT = ("shell", "-c", "print('at work', flush=True); import signal; signal.pause()")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_demo_ends_in_the_middle_of_a_preparation(
     start_demo: Callable[..., SmallDemo], number: signal.Signals
 ) -> None:
-    demo = start_demo("shell", "-c", "print('at work', flush=True); import signal; signal.pause()")
+    demo = start_demo(*WAIT)
     demo.until_it_says("at work")
 
     assert demo.end(number) == 0
+    assert processes_in(demo.local_dir) == []
+
+
+def test_demo_ends_when_its_terminal_closes(start_demo: Callable[..., SmallDemo]) -> None:
+    terminal, other_end = os.openpty()
+    demo = start_demo(*WAIT, stdin=other_end)
+    os.close(other_end)
+    demo.until_it_says("at work")
+
+    # Nobody sends a SIGHUP here: the demo is not of the terminal's session.
+    os.close(terminal)
+
+    assert demo.process.wait(timeout=60) == 0
     assert processes_in(demo.local_dir) == []
 
 
