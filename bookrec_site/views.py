@@ -1,13 +1,13 @@
 """Pages that show books beside opinions and lists: composed here, where every app is known."""
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from catalog.filters import read_filters
-from catalog.models import Book
+from catalog.models import Book, Genre
 from catalog.selectors import (
     books_matching,
     genre_counts,
@@ -62,7 +62,8 @@ def browse(request: HttpRequest) -> HttpResponse:
     counts = genre_counts(filters)
     genre = next((row.genre for row in counts if row.genre.slug == filters.genre_slug), None)
     if filters.genre_slug and genre is None:
-        raise Http404("There is no such genre.")
+        # Either nothing of this genre meets the other filters, or there is no such genre.
+        genre = get_object_or_404(Genre, slug=filters.genre_slug)
     page = Paginator(books_matching(filters), BOOKS_PER_PAGE).get_page(request.GET.get("page"))
     books = list(page.object_list)
     load_cards(books)
@@ -74,7 +75,7 @@ def browse(request: HttpRequest) -> HttpResponse:
             "page": page,
             "books": marked(request.user, books),
             "genre": genre,
-            "genres": [row for row in counts if row.n_books],
+            "genres": counts,
         },
     )
 

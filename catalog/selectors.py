@@ -10,7 +10,6 @@ from django.db.models import (
     F,
     OuterRef,
     Prefetch,
-    Q,
     QuerySet,
     prefetch_related_objects,
 )
@@ -42,8 +41,11 @@ def visible_books() -> QuerySet[Book]:
 
 
 def books_matching(filters: Filters) -> QuerySet[Book]:
-    """Return the visible books that meet every filter, in the order asked for."""
-    books = _without_genre(filters)
+    """Return the visible books that meet every filter, in the order asked for.
+
+    Their long texts are not loaded: no list shows them, and sorting would carry them along.
+    """
+    books = _without_genre(filters).defer("description", "search_text")
     if filters.genre_slug:
         books = books.filter(book_genres__genre__slug=filters.genre_slug)
     if filters.sort == BEST_MATCH:
@@ -52,11 +54,13 @@ def books_matching(filters: Filters) -> QuerySet[Book]:
 
 
 def genre_counts(filters: Filters) -> list[GenreCount]:
-    """Return every genre and how many books it would leave of the other filters, fullest first."""
+    """Return the genres of what the other filters leave, each with its books, fullest first."""
     books = _without_genre(filters).order_by().values("pk")
-    rows = Genre.objects.annotate(
-        n_books=Count("book_genres", filter=Q(book_genres__book__in=books))
-    ).order_by("-n_books", "name")
+    rows = (
+        Genre.objects.filter(book_genres__book__in=books)
+        .annotate(n_books=Count("book_genres"))
+        .order_by("-n_books", "name")
+    )
     return [GenreCount(genre, genre.n_books) for genre in rows]
 
 

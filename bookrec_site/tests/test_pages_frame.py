@@ -262,3 +262,17 @@ def test_the_administration_is_for_staff(client, readers):
     response = client.get(reverse("admin:index"))
     assert response.status_code == 302
     assert "/admin/login/" in response["Location"]
+
+
+def test_error_pages_do_not_need_the_manifest_of_static_files(settings):
+    """Before collectstatic every page fails, and the page that says so must not fail too."""
+    from django.template.loader import render_to_string
+
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+    }
+    settings.STATIC_ROOT = settings.BASE_DIR / "no-such-folder"
+    for template in ("400.html", "403_csrf.html", "429.html", "500.html"):
+        assert 'href="/static/site/site.css"' in render_to_string(template)
+    with pytest.raises(ValueError, match="Missing staticfiles manifest"):
+        render_to_string("404.html")
