@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from django.db.models import Prefetch, QuerySet
 
 from accounts.models import User
-from catalog.models import Authorship, Book, Volume
+from catalog.models import Book
+from catalog.selectors import load_cards, visible_books
 from ratings.selectors import shelved_book_ids, stars_by_book
 from recommender.active import ActiveModel, holder
 from recommender.engine import Profile, rank_places
@@ -67,8 +67,7 @@ def recommendations_for(user: User, k: int = 10) -> RecommendationList:
     taken = {book for book, _ in rated} | set(shelved)
     model = holder.current()
     if model is None:
-        most_read = shown_books().exclude(pk__in=taken).order_by("-ratings_count", "id")[:k]
-        return RecommendationList(_unexplained(list(most_read)), "popular", None)
+        return RecommendationList(_unexplained(_most_read(taken, k)), "popular", None)
 
     profile = Profile.from_ids(
         model.catalog.items, [book for book, _ in rated], [stars for _, stars in rated], shelved
@@ -155,7 +154,7 @@ def popular_books(k: int = 20) -> list[Book]:
     """Return well-liked books of many kinds: what a stranger is shown."""
     model = holder.current()
     if model is None:
-        return list(shown_books().order_by("-ratings_count", "id")[:k])
+        return _most_read(set(), k)
     return _popular(model, set(), k)
 
 
@@ -176,22 +175,22 @@ def model_state() -> str:
     return holder.state()
 
 
-def shown_books() -> QuerySet[Book]:
-    """Return what readers may see, with the authors and series that a card shows."""
-    return Book.objects.filter(is_hidden=False).prefetch_related(
-        Prefetch("authorships", Authorship.objects.select_related("author")),
-        Prefetch("volumes", Volume.objects.select_related("series")),
-    )
-
-
 def books_by_id(ids: Iterable[int]) -> dict[int, Book]:
-    """Return those of the books that exist and are shown."""
-    return {book.pk: book for book in shown_books().filter(pk__in=list(ids))}
+    """Return those of the books that exist and are shown, with what a card needs."""
+    books = list(visible_books().filter(pk__in=list(ids)))
+    load_cards(books)
+    return {book.pk: book for book in books}
 
 
 def _in_order(ids: Sequence[int]) -> list[Book]:
     found = books_by_id(ids)
     return [found[book] for book in ids if book in found]
+
+
+def _most_read(taken: set[int], k: int) -> list[Book]:
+    books = list(visible_books().exclude(pk__in=taken).order_by("-ratings_count", "id")[:k])
+    load_cards(books)
+    return books
 
 
 def _popular(model: ActiveModel, taken: set[int], k: int) -> list[Book]:
@@ -214,15 +213,22 @@ def _speaks(profile: Profile) -> bool:
 
 
 def _strongest(model: ActiveModel, profile: Profile, item: int) -> list[tuple[int, float]]:
-    """Return (book id, share of all positive contributions) of what speaks most for an item."""
+    """Return (book id, share of all positive contributions) of what speaks most for an item.
+
+    A book that the reader disliked can speak for another in the sum, but is no reason to people;
+    it is named only when nothing else speaks for the item.
+    """
     found = model.linear.contributions(profile, item)
     positive = found.values > 0
-    total = float(found.values[positive].sum())
-    ids = model.catalog.items.ids[found.item_indices[positive]].tolist()
-    shares = (found.values[positive] / total).tolist() if total else []
+    causes, values = found.item_indices[positive], found.values[positive]
+    shares = values / values.sum()
+    disliked = np.isin(causes, profile.item_indices[profile.stars < LIKED_STARS])
+    if not disliked.all():
+        causes, shares = causes[~disliked], shares[~disliked]
+    ids = model.catalog.items.ids[causes].tolist()
     return [
         (book, share)
-        for book, share in list(zip(ids, shares, strict=True))[:MAX_REASONS]
+        for book, share in list(zip(ids, shares.tolist(), strict=True))[:MAX_REASONS]
         if share >= MIN_SHARE
     ]
 

@@ -45,6 +45,14 @@ def test_a_reader_of_dragons_gets_dragons_and_is_told_why(trained, bob) -> None:
         assert item.reasons[0].text == f"because you gave {item.reasons[0].book.title} 5 stars"
 
 
+def test_a_book_that_was_disliked_is_no_reason(trained, bob) -> None:
+    for book in trained["Dragon"][3:5]:
+        rate_book(user=bob, book=book, stars=2)
+    found = recommendations_for(bob, k=5)
+    assert all(reason.stars == 5 for item in found.items for reason in item.reasons)
+    assert all(item.reasons for item in found.items)
+
+
 def test_a_rating_changes_the_next_list(trained, bob) -> None:
     before = recommendations_for(bob, k=5)
     rate_book(user=bob, book=before.items[0].book, stars=5)
