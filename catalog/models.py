@@ -119,7 +119,13 @@ class Book(models.Model):
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(F("ratings_count").desc(), "id", name="book_by_popularity"),
+            # Counts and sorts what readers may see without reading the books themselves.
+            models.Index(
+                F("ratings_count").desc(),
+                "id",
+                name="book_by_popularity",
+                condition=Q(is_hidden=False),
+            ),
             models.Index(fields=["goodreads_book_id"], name="book_by_goodreads_id"),
             models.Index(fields=["isbn13"], name="book_by_isbn13"),
             # Nearly always empty: what every list has to leave out.

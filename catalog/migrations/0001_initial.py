@@ -186,7 +186,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='book',
-            index=models.Index(models.OrderBy(models.F('ratings_count'), descending=True), models.F('id'), name='book_by_popularity'),
+            index=models.Index(models.OrderBy(models.F('ratings_count'), descending=True), models.F('id'), condition=models.Q(('is_hidden', False)), name='book_by_popularity'),
         ),
         migrations.AddIndex(
             model_name='book',
