@@ -64,6 +64,7 @@ class Algorithm:
 _ALL: Final = (
     Algorithm("popularity", "popularity", "PopularityRanker", "PopularityConfig"),
     Algorithm("linear", "linear", "LinearRanker", "LinearConfig"),
+    Algorithm("biases", "biases", "BiasesPredictor", "BiasesConfig", ranks=False, predicts=True),
 )
 
 ALGORITHMS: Final[Mapping[str, Algorithm]] = MappingProxyType(
