@@ -34,14 +34,14 @@ lint: install-dev ## Check style, formatting, types and the direction of imports
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy .
-	$(PY) $(VENV)/bin/lint-imports
+	$(PY) $(VENV)/bin/lint-imports --no-logo
 
 format: install-dev ## Put every file into the project's form.
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
 run: install ## Run the development server, which restarts when a file changes.
-	@DEBUG=1 exec $(PY) manage.py runserver "$${HOST:-127.0.0.1}:$${PORT:-8000}"
+	@exec env DEBUG=1 $(PY) manage.py runserver "$${HOST:-127.0.0.1}:$${PORT:-8000}"
 
 # Compared by content and copied only after success: an interrupted install is done again, and a
 # file that was merely touched is not.

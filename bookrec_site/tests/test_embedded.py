@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from kombu import Connection
 from bookrec_site.embedded import broker_url, database_url, redis_url
 from bookrec_site.embedded.commands import missing_services, needs_services, services
 from bookrec_site.embedded.errors import EmbeddedServiceError
+from bookrec_site.embedded.folders import private_folder
 from bookrec_site.embedded.places import SERVICE_NAMES, Places
 from bookrec_site.embedded.usage import Usage
 from bookrec_site.tests.waiting import assert_all_end, processes_in, until
@@ -227,15 +229,20 @@ def test_data_of_another_postgres_version_is_left_alone(local_dir: Path) -> None
     assert [path.name for path in data.iterdir()] == ["PG_VERSION"]
 
 
-def test_socket_folder_of_somebody_else_is_not_used(local_dir: Path, tmp_path: Path) -> None:
+def test_link_to_another_folder_is_no_private_folder(tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     theirs.mkdir()
-    folder = Places.of("redis", local_dir).runtime_dir
-    folder.parent.mkdir(parents=True)
-    folder.symlink_to(theirs)
+    (tmp_path / "ours").symlink_to(theirs)
 
     with pytest.raises(EmbeddedServiceError, match="is not a folder of the user"):
-        Usage("redis", local_dir).__enter__()
+        private_folder(tmp_path / "ours")
+
+
+def test_private_folder_is_closed_again_when_it_was_opened(tmp_path: Path) -> None:
+    folder = private_folder(tmp_path / "run" / "redis")
+    folder.chmod(0o755)
+
+    assert stat.S_IMODE(private_folder(folder).stat().st_mode) == 0o700
 
 
 def test_server_that_cannot_start_says_why(local_dir: Path) -> None:
