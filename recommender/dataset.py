@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +12,18 @@ from django.db import connection, transaction
 from django.db.models import Model
 from numpy.typing import NDArray
 from psycopg2 import sql
+from scipy.sparse import csr_array
 
-from catalog.models import Authorship, Book, BookGenre, DataImport, Volume
+from catalog.models import Authorship, Book, BookGenre, BookTag, DataImport, Volume
 from ratings.models import Rating, ShelfEntry
 from recommender.engine import Catalog, Interactions, Series, Vocabulary
+
+_FACTS = (
+    "publication_year",
+    "ratings_count",
+    "text_reviews_count",
+    *(f"stars_{stars}" for stars in range(1, 6)),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,44 +97,81 @@ def _copy_integers(model: type[Model], *columns: str) -> NDArray[np.int64]:
 
 
 def _load_catalog(items: Vocabulary) -> Catalog:
+    """Read what is known of the books themselves, in the order of the items."""
     n_items = len(items)
 
-    def groups(pairs: Any) -> NDArray[np.int32]:
-        found = np.full(n_items, -1, dtype=np.int32)
+    def first_of(pairs: Iterable[tuple[int, int]]) -> NDArray[np.int32]:
+        groups = np.full(n_items, -1, dtype=np.int32)
         rows = np.array(list(pairs), dtype=np.int64).reshape(-1, 2)
-        found[items.indices(rows[:, 0])] = rows[:, 1]
-        return found
+        groups[items.indices(rows[:, 0])] = rows[:, 1]
+        return groups
 
-    volumes = list(Volume.objects.filter(position=0).values_list("book_id", "series_id", "number"))
-    numbers = np.full(n_items, np.nan, dtype=np.float32)
-    known = [(book, float(number)) for book, _, number in volumes if number is not None]
-    if known:
-        numbers[items.indices([book for book, _ in known])] = [number for _, number in known]
+    volumes = Volume.objects.filter(position=0).values_list("book_id", "series_id", "number")
+    series_index = first_of((book, series) for book, series, _ in volumes)
+    series_number = np.full(n_items, np.nan, dtype=np.float32)
+    for book, _, number in volumes:
+        if number is not None:
+            series_number[items.indices([book])] = float(number)
 
-    counts = np.array(
-        list(
-            Book.objects.order_by("id").values_list(
-                "ratings_count", "stars_1", "stars_2", "stars_3", "stars_4", "stars_5"
-            )
-        ),
-        dtype=np.float64,
-    ).reshape(-1, 6)
-    histogram = counts[:, 1:]
-    total = histogram.sum(axis=1)
-    mean_stars = np.full(n_items, np.nan)
-    np.divide(histogram @ np.arange(1.0, 6.0), total, out=mean_stars, where=total > 0)
+    facts = np.array(
+        list(Book.objects.order_by("id").values_list(*_FACTS)), dtype=np.float64
+    ).reshape(-1, len(_FACTS))  # a missing year becomes NaN
+    years, n_ratings, n_reviews = facts[:, 0], facts[:, 1], facts[:, 2]
+    mean_stars, std_stars = _moments(facts[:, 3:])
     main_genre = (
         BookGenre.objects.order_by("book_id", "-share", "genre_id")
         .distinct("book_id")
         .values_list("book_id", "genre_id")
     )
+    author_pairs = _copy_integers(Authorship, "book_id", "author_id", "position")
+    first_authors = author_pairs[author_pairs[:, 2] == 0]
+    tag_counts = _copy_integers(BookTag, "book_id", "tag_id", "count")
+    # The first author is named by the number of their column.
+    authors = Vocabulary.of(author_pairs[:, 1])
+    author_index = np.full(n_items, -1, dtype=np.int32)
+    author_index[items.indices(first_authors[:, 0])] = authors.indices(first_authors[:, 1])
     return Catalog(
         items,
-        Series(groups((book, series) for book, series, _ in volumes), numbers),
-        groups(Authorship.objects.filter(position=0).values_list("book_id", "author_id")),
-        groups(main_genre),
-        n_ratings=np.where(counts[:, 0] > 0, counts[:, 0], np.nan),
+        Series(series_index, series_number),
+        author_index,
+        first_of(main_genre),
+        n_ratings=np.where(n_ratings > 0, n_ratings, np.nan).astype(np.float32),
         mean_stars=mean_stars,
+        std_stars=std_stars,
+        n_reviews=n_reviews.astype(np.float32),
+        years=years.astype(np.float32),
+        authors=_links(items, author_pairs[:, 0], author_pairs[:, 1], np.ones(len(author_pairs))),
+        tags=_links(items, tag_counts[:, 0], tag_counts[:, 1], tag_counts[:, 2]),
+    )
+
+
+def _moments(histogram: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and standard deviation of stars 1..5; NaN for a book without any."""
+    stars = np.arange(1.0, 6.0)
+    total = histogram.sum(axis=1)
+    mean = np.full(len(total), np.nan)
+    square = np.full(len(total), np.nan)
+    np.divide(histogram @ stars, total, out=mean, where=total > 0)
+    np.divide(histogram @ stars**2, total, out=square, where=total > 0)
+    spread = np.sqrt(np.maximum(square - mean**2, 0.0))
+    return mean.astype(np.float32), spread.astype(np.float32)
+
+
+def _links(
+    items: Vocabulary,
+    book_ids: NDArray[np.int64],
+    others: NDArray[np.int64],
+    values: NDArray[Any],
+) -> csr_array:
+    """Return books by something they are linked to, with positive values only."""
+    kept = values > 0
+    columns = Vocabulary.of(others[kept])
+    return csr_array(
+        (
+            values[kept].astype(np.float32),
+            (items.indices(book_ids[kept]), columns.indices(others[kept])),
+        ),
+        shape=(len(items), len(columns)),
     )
 
 

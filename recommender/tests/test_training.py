@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
 from accounts.tests.factories import UserFactory
-from catalog.models import DataImport
+from catalog.models import BookTag, DataImport, Tag
+from catalog.tests.factories import BookFactory
 from ratings.models import Rating
 from recommender import training
 from recommender.dataset import load_dataset
@@ -127,6 +129,36 @@ def test_the_dataset_is_what_is_in_the_database(two_tastes) -> None:
     column = data.interactions.items.indices([book_id])[0]
     assert data.interactions.ratings[row, column] == stars
     assert data.interactions.ratings.nnz == Rating.objects.count()
+
+
+def test_the_catalogue_is_what_is_in_the_database(db) -> None:
+    plain = BookFactory(authors=["Ann"])
+    told = BookFactory(
+        authors=["Bea", "Ann"],
+        series="Tales",
+        series__number=2,
+        publication_year=-380,
+        ratings_count=7,
+        text_reviews_count=3,
+        stars_1=1,
+        stars_5=1,
+    )
+    for count, name in ((5, "epic"), (2, "old")):
+        BookTag.objects.create(book=told, tag=Tag.objects.create(name=name), count=count)
+    catalog = load_dataset().catalog
+    first, second = catalog.items.indices([plain.pk, told.pk])
+    assert catalog.years[[first, second]].tolist() == pytest.approx([np.nan, -380], nan_ok=True)
+    assert catalog.n_ratings[[first, second]].tolist() == pytest.approx([np.nan, 7], nan_ok=True)
+    assert catalog.n_reviews[second] == 3
+    assert (catalog.mean_stars[second], catalog.std_stars[second]) == (3, 2)
+    assert np.isnan(catalog.mean_stars[first])
+    assert (catalog.series.index[first], catalog.series.number[second]) == (-1, 2)
+    authors = catalog.authors.toarray()
+    assert authors.sum(axis=1)[[first, second]].tolist() == [1, 2]
+    assert authors[first, catalog.author_index[first]] == 1
+    assert catalog.author_index[first] != catalog.author_index[second]
+    assert sorted(catalog.tags.toarray()[second]) == [2, 5]
+    assert not catalog.tags.toarray()[first].any()
 
 
 def test_a_deleted_reader_is_in_no_later_dataset(two_tastes) -> None:
