@@ -19,7 +19,7 @@ from catalog.goodbooks.source import KNOWN_FILES, DatasetFiles
 from catalog.goodbooks.tags import import_book_tags, import_tags, update_genres
 from catalog.models import DataImport, Source
 from ratings.goodbooks.opinions import import_ratings, import_to_read
-from ratings.goodbooks.replacing import Removed, remove_builtin_set
+from ratings.goodbooks.replacing import Removed, carry_opinions_over, remove_builtin_set
 
 # Any number that nothing else takes an advisory lock on.
 _LOCK = 4_710_000_001
@@ -97,6 +97,8 @@ def import_dataset(
             clock.start("built-in set")
             result.removed = remove_builtin_set()
         _import_files(files, skipped, clock, result)
+        if result.removed and result.removed.kept_books:
+            result.removed = carry_opinions_over(result.removed)
         clock.start("genres")
         result.links_written += update_genres(source)
         clock.start("statistics")

@@ -80,6 +80,11 @@ def summary(result: ImportResult, seconds: float) -> str:
             f"Real data took the place of the built-in set: {removed.readers:,} simulated readers "
             f"and {removed.books:,} of its books were removed"
             + (
+                f", the opinions of {removed.carried_over:,} carried over to the real ones"
+                if removed.carried_over
+                else ""
+            )
+            + (
                 f"; {removed.kept_books:,} stay, readers of this site rated or shelved them."
                 if removed.kept_books
                 else "."

@@ -21,6 +21,7 @@ from catalog.tests.goodbooks_folders import (
     write_ratings,
     write_table,
 )
+from ratings.goodbooks.replacing import Removed
 from ratings.models import Rating, ShelfEntry
 from ratings.services import rate_book, shelve_book
 from ratings.tests.goodbooks_data import import_folder
@@ -409,21 +410,27 @@ def test_books_have_their_own_numbers_in_an_empty_catalogue_only(
 
 def test_real_data_takes_the_place_of_the_built_in_set(folder: Path, tmp_path: Path) -> None:
     builtin = write_dataset(tmp_path / "builtin")
+    write_books(builtin, [*BOOKS, book(5, "Known Here Only")])
     import_folder(builtin, source=Source.BUILTIN)
     assert User.objects.filter(source=User.Source.SIMULATED).count() == 4
     reader = UserFactory()
-    rated, shelved = Book.objects.filter(external_id__in=(1, 2)).order_by("pk")
+    rated, shelved, lonely = (Book.objects.get(external_id=number) for number in (1, 2, 5))
     rate_book(user=reader, book=rated, stars=5)
+    rate_book(user=reader, book=lonely, stars=2)
     shelve_book(user=reader, book=shelved)
 
     result = import_folder(folder)
 
-    assert result.removed is not None
-    assert (result.removed.readers, result.removed.books, result.removed.kept_books) == (4, 2, 2)
+    assert result.removed == Removed(readers=4, books=4, kept_books=1, carried_over=2)
     assert not User.objects.filter(source=User.Source.SIMULATED).exists()
-    assert set(Book.objects.filter(source=Source.BUILTIN)) == {rated, shelved}
+    assert list(Book.objects.filter(source=Source.BUILTIN)) == [lonely]
     assert Book.objects.filter(source=Source.GOODBOOKS).count() == 4
-    assert Rating.objects.filter(user=reader).count() == 1
+    real = Book.objects.filter(source=Source.GOODBOOKS)
+    assert set(Rating.objects.filter(user=reader).values_list("book", "stars")) == {
+        (real.get(external_id=1).pk, 5),
+        (lonely.pk, 2),
+    }
+    assert ShelfEntry.objects.get(user=reader).book == real.get(external_id=2)
     assert [row.source for row in DataImport.objects.all()] == [Source.GOODBOOKS]
     assert import_folder(folder).removed is None
 
