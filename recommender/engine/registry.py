@@ -64,6 +64,9 @@ class Algorithm:
 _ALL: Final = (
     Algorithm("popularity", "popularity", "PopularityRanker", "PopularityConfig"),
     Algorithm("linear", "linear", "LinearRanker", "LinearConfig"),
+    Algorithm("item_knn", "item_knn", "ItemKnnRanker", "ItemKnnConfig"),
+    Algorithm("user_knn", "user_knn", "UserKnnRanker", "UserKnnConfig", predicts=True),
+    Algorithm("als", "als", "AlsRanker", "AlsConfig"),
     Algorithm("biases", "biases", "BiasesPredictor", "BiasesConfig", ranks=False, predicts=True),
 )
 

@@ -27,6 +27,9 @@ from recommender.engine import (
     load_artifact,
     write_artifact,
 )
+from recommender.engine.als import AlsConfig, AlsRanker
+from recommender.engine.item_knn import ItemKnnConfig, ItemKnnRanker
+from recommender.engine.user_knn import UserKnnRanker
 from recommender.tests.engine.conftest import N_ITEMS, random_interactions
 
 
@@ -41,6 +44,12 @@ class Case:
 CASES = {
     "linear": Case(lambda: LinearRanker(LinearConfig(regularization=4.0)), is_personal=True),
     "popularity": Case(PopularityRanker, is_personal=False),
+    "item_knn": Case(ItemKnnRanker, is_personal=True),
+    "item_knn by bm25": Case(
+        lambda: ItemKnnRanker(ItemKnnConfig(weighting="bm25")), is_personal=True
+    ),
+    "user_knn": Case(UserKnnRanker, is_personal=True),
+    "als": Case(lambda: AlsRanker(AlsConfig(n_factors=4, regularization=0.1)), is_personal=True),
 }
 
 NOBODY = Profile(np.array([], dtype=np.int64), np.array([]))

@@ -24,12 +24,14 @@ from recommender.engine import (
 )
 from recommender.engine.biases import BiasesConfig, BiasesPredictor
 from recommender.engine.predictor import RatingPredictor, as_pairs, as_predicted_stars
+from recommender.engine.user_knn import UserKnnRanker
 from recommender.tests.engine.conftest import random_interactions
 
 Make = Callable[[], RatingPredictor]
 
 CASES: dict[str, Make] = {
     "biases": BiasesPredictor,
+    "user_knn": UserKnnRanker,
 }
 
 NOBODY = Profile(np.array([], dtype=np.int64), np.array([]))
