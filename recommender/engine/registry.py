@@ -68,6 +68,14 @@ _ALL: Final = (
     Algorithm("user_knn", "user_knn", "UserKnnRanker", "UserKnnConfig", predicts=True),
     Algorithm("als", "als", "AlsRanker", "AlsConfig"),
     Algorithm("biases", "biases", "BiasesPredictor", "BiasesConfig", ranks=False, predicts=True),
+    Algorithm(
+        "als_residuals",
+        "als_residuals",
+        "AlsResidualsPredictor",
+        "AlsResidualsConfig",
+        ranks=False,
+        predicts=True,
+    ),
 )
 
 ALGORITHMS: Final[Mapping[str, Algorithm]] = MappingProxyType(

@@ -22,6 +22,7 @@ from recommender.engine import (
     load_artifact,
     write_artifact,
 )
+from recommender.engine.als_residuals import AlsResidualsConfig, AlsResidualsPredictor
 from recommender.engine.biases import BiasesConfig, BiasesPredictor
 from recommender.engine.predictor import RatingPredictor, as_pairs, as_predicted_stars
 from recommender.engine.user_knn import UserKnnRanker
@@ -32,6 +33,7 @@ Make = Callable[[], RatingPredictor]
 CASES: dict[str, Make] = {
     "biases": BiasesPredictor,
     "user_knn": UserKnnRanker,
+    "als_residuals": lambda: AlsResidualsPredictor(AlsResidualsConfig(n_factors=4)),
 }
 
 NOBODY = Profile(np.array([], dtype=np.int64), np.array([]))
