@@ -121,6 +121,7 @@ def _places(
     A volume that is gone (hidden, deleted) counts as read: the series goes on after it.
     """
     scores = model.linear.scores(profile)
+    spoken_for = scores > model.linear.prior
     items = model.catalog.items
     gone_indices = items.known_indices(sorted(gone))
     ranked = rank_places(
@@ -134,7 +135,7 @@ def _places(
     return [
         _Place(book, float(scores[origin]), _strongest(model, profile, int(origin)))
         for book, origin in zip(items.ids[ranked.items].tolist(), ranked.earned_by, strict=True)
-        if scores[origin] > 0
+        if spoken_for[origin]
     ]
 
 

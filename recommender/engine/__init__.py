@@ -24,7 +24,7 @@ from recommender.engine.evaluation import (
 )
 from recommender.engine.interactions import Interactions, Profile
 from recommender.engine.linear import Contributions, LinearRanker, SimilarItems
-from recommender.engine.linear_solve import LinearConfig
+from recommender.engine.linear_config import LinearConfig
 from recommender.engine.metrics import (
     Interval,
     bootstrap_interval,

@@ -1,31 +1,37 @@
 """Fitting the linear ranker: Gram matrix, Cholesky inverse, strongest weights.
 
-With M the weighted interaction matrix (rows are users):
+With M the weighted interaction matrix (rows are readers, and apart from them their to-read
+shelves) and X the metadata (rows are tags, authors and series):
 
-    G = M^T M                                     Gram matrix, (n_items, n_items)
-    H = G, its diagonal replaced by diagonal_scale * diag(G) + regularization
+    G = M^T M + X^T X                             Gram matrix, (n_items, n_items)
+    d = diag(M^T M)
+    H = G, its diagonal replaced by diagonal_scale * d + regularization
     P = H^-1
     B_ij = -P_ij / P_jj,  B_jj = 0                weight of item i in the score of item j
 
-and of each column of B the ``n_neighbours`` strongest entries are kept. See
-docs/algorithms/linear.md for where this comes from.
+and of each column of B the ``n_neighbours`` strongest entries are kept, scaled by a factor of
+the column. See docs/algorithms/linear.md for where this comes from.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csc_array, csr_array, vstack
 
-from recommender.engine.errors import CatalogTooLargeError, FitError, InputError
+from recommender.engine.catalog import Catalog
+from recommender.engine.completeness import Completeness, estimate_completeness, liked_share
+from recommender.engine.errors import CatalogTooLargeError, FitError
 from recommender.engine.interactions import Interactions
+from recommender.engine.linear_config import READER_CLASSES, LinearConfig
 from recommender.engine.memory import memory_limit
+from recommender.engine.metadata_gram import metadata_rows
 from recommender.engine.progress import OnProgress
+from recommender.engine.weights import interaction_weights
 
 _GRAM_ROWS: Final = 1000  # rows of G made at a time: 40 MB of intermediate for 10,000 items
 _TILE: Final = 1024  # side of the squares that are mirrored at a time; fits the cache
@@ -38,53 +44,6 @@ _STAGES: Final = {  # stage -> from and to which part of the whole fit it lasts
     "similar items": (0.95, 1.0),
 }
 _OVERHEAD: Final = 1.5  # peak memory over that of P alone, measured; see linear.md
-
-
-@dataclass(frozen=True)
-class LinearConfig:
-    """Hyperparameters of ``LinearRanker``; the defaults are prototype A with to-read.
-
-    Parameters
-    ----------
-    star_weights : five floats > 0. Weight in the fit of a rating of 1, 2, 3, 4, 5 stars.
-    shelf_weight : float >= 0. Weight in the fit of a book on the to-read shelf, unrated.
-    diagonal_scale : float >= 1. Factor on the diagonal of the Gram matrix (EDLAE's dropout).
-    regularization : float > 0, added to the diagonal.
-    n_neighbours : int > 0. Strongest weights kept per scored book.
-    stars_offset : float. Subtracted from the stars of a reader's ratings when scoring.
-    shelf_input : float >= 0. What a book on the reader's to-read shelf counts when scoring.
-    n_similar : int > 0. Similar books kept per book.
-    """
-
-    star_weights: tuple[float, float, float, float, float] = (0.3, 0.4, 0.7, 1.0, 1.2)
-    shelf_weight: float = 1.0
-    diagonal_scale: float = 1.25
-    regularization: float = 100.0
-    n_neighbours: int = 200
-    stars_offset: float = 1.5
-    shelf_input: float = 0.5
-    n_similar: int = 50
-
-    def __post_init__(self) -> None:
-        """Refuse values that would make the fit fail or mean nothing."""
-        if len(self.star_weights) != 5:
-            raise InputError(f"star_weights has {len(self.star_weights)} values; wanted 5.")
-        object.__setattr__(self, "star_weights", tuple(float(w) for w in self.star_weights))
-        for name, least in (
-            ("shelf_weight", 0.0),
-            ("diagonal_scale", 1.0),
-            ("stars_offset", -math.inf),
-            ("shelf_input", 0.0),
-        ):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= least):
-                raise InputError(f"{name} is {value}; wanted a finite number from {least}.")
-        positive = (*self.star_weights, self.regularization, self.n_neighbours, self.n_similar)
-        if not all(math.isfinite(value) and value > 0 for value in positive):
-            raise InputError(
-                "star_weights, regularization, n_neighbours and n_similar must be finite and "
-                f"above 0; got {self}."
-            )
 
 
 def check_memory(n_items: int, memory_limit_bytes: int | None) -> None:
@@ -106,27 +65,44 @@ def check_memory(n_items: int, memory_limit_bytes: int | None) -> None:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A fitted index, and what it takes to leave one reader out of it again.
+
+    Parameters
+    ----------
+    arrays : dict of what ``LinearRanker`` keeps; see ``solve_item_weights``.
+    reader_rows : CSR float32, shape (n_users, n_items). M without the shelves apart.
+    inverse : float32 array, shape (n_items, n_items). P.
+    strengths : float32 array, shape (n_items,). Factor of item i on the strength of B_ij.
+    thresholds : float32 array, shape (n_items,). Least strength kept of each column.
+    """
+
+    arrays: dict[str, NDArray[Any]]
+    reader_rows: csr_array
+    inverse: NDArray[np.float32]
+    strengths: NDArray[np.float32]
+    thresholds: NDArray[np.float32]
+
+
 def weighted_interactions(interactions: Interactions, config: LinearConfig) -> csr_array:
-    """Return M: the star weight of each rating, the shelf weight of each book only shelved.
+    """Return the readers' rows of M.
+
+    The star weight of each rating times the root of the reader's weight; unless shelves are
+    apart, also the shelf weight of each book only shelved.
 
     Returns
     -------
     CSR float32, shape (n_users, n_items). A new matrix.
     """
-    by_star = np.array((0.0, *config.star_weights), dtype=np.float32)
-    ratings = interactions.ratings
-    weights = csr_array(
-        (by_star[ratings.data.astype(np.int8)], ratings.indices, ratings.indptr),
-        shape=ratings.shape,
-    )
-    if not config.shelf_weight or not interactions.shelved.nnz:
-        return weights
-    # Weights are positive, so a rated book of weight w becomes shelf_weight + w - shelf_weight.
-    rated = ratings.copy()
-    rated.data = np.ones_like(rated.data)
-    only_shelved = interactions.shelved - interactions.shelved.multiply(rated)
-    only_shelved.eliminate_zeros()
-    return csr_array(weights + only_shelved.astype(np.float32) * np.float32(config.shelf_weight))
+    shelf_weight = 0.0 if config.shelf_apart else config.shelf_weight
+    weights = interaction_weights(interactions, config.star_weights, shelf_weight)
+    if len(set(config.reader_weights)) > 1:
+        n_rated = np.diff(interactions.ratings.indptr)
+        classes = np.searchsorted(READER_CLASSES, n_rated, side="right")
+        factors = np.sqrt(np.array(config.reader_weights, dtype=np.float32))[classes]
+        weights.data *= np.repeat(factors, np.diff(weights.indptr))
+    return weights
 
 
 def gram_upper(matrix: csr_array, on_progress: OnProgress | None = None) -> NDArray[np.float32]:
@@ -259,24 +235,30 @@ def _most_similar(
 def solve_item_weights(
     interactions: Interactions,
     config: LinearConfig,
+    catalog: Catalog | None = None,
+    *,
+    completeness: Completeness | None = None,
     memory_limit_bytes: int | None = None,
     on_progress: OnProgress | None = None,
-) -> dict[str, NDArray[Any]]:
+) -> Solution:
     """Fit the item-item weights; the whole of ``LinearRanker.fit``.
 
     Parameters
     ----------
     interactions : Interactions. Not modified.
     config : LinearConfig.
+    catalog : Catalog or None. Of the same items.
+    completeness : Completeness or None. None: it is estimated.
     memory_limit_bytes : int or None.
     on_progress : callable or None.
 
     Returns
     -------
-    dict of arrays:
+    Solution. Its ``arrays``:
         ``indptr`` int32 (n_items + 1,), ``indices`` uint16 or int32 (n_weights,) and ``weights``
         float32 (n_weights,): B by rows (row: the reader's book, columns: scored books,
-        ascending);
+        ascending), each column times its ``score_scale``, float32 (n_items,);
+        ``prior`` float32 (n_items,), what is added to every reader's scores;
         ``similar_indices`` and ``similarities`` (n_items, n_similar), the most similar first,
         padded with similarity 0.
 
@@ -297,47 +279,110 @@ def solve_item_weights(
         raise FitError("there is no item to fit; import books first.")
     check_memory(n_items, memory_limit_bytes)
     tell("interactions", 0.0)
-    matrix = weighted_interactions(interactions, config)
-    if not np.isfinite(matrix.data).all():
+    if completeness is None:
+        completeness = estimate_completeness(interactions, catalog)
+    reader_rows = weighted_interactions(interactions, config)
+    rows = [reader_rows]
+    if config.shelf_apart and config.shelf_weight and interactions.shelved.nnz:
+        rows.append(interactions.shelved * np.float32(config.shelf_weight**0.5))
+    with_weight: NDArray[np.float64] = np.sum([_sums_of_squares(matrix) for matrix in rows], axis=0)
+    rows += metadata_rows(
+        catalog,
+        tag_weight=config.tag_weight,
+        author_weight=config.author_weight,
+        series_weight=config.series_weight,
+    )
+    if not all(np.isfinite(matrix.data).all() for matrix in rows):
         raise FitError("an interaction weight is not finite; check the ratings and the config.")
     tell("gram matrix", 0.0)
-    inverse = gram_upper(matrix, tell)
-    del matrix
-    diagonal = np.einsum("ii->i", inverse)
-    diagonal *= np.float32(config.diagonal_scale)
-    diagonal += np.float32(config.regularization)
+    inverse = gram_upper(csr_array(vstack(rows, format="csr")), tell)
+    del rows
+    np.einsum("ii->i", inverse)[:] = (
+        config.diagonal_scale * with_weight + config.regularization
+    ).astype(np.float32)
     tell("inverse", 0.0)
     invert_in_place(inverse)
     tell("strongest weights", 0.0)
-    scale = diagonal.copy()
-    diagonal[:] = 0.0
-    if not np.isfinite(scale).all() or not (scale > 0).all():
+    diagonal = np.einsum("ii->i", inverse).copy()
+    if not np.isfinite(diagonal).all() or not (diagonal > 0).all():
         raise FitError("the inverse is not finite; raise regularization.")
+    popularity = completeness.expected / completeness.expected.mean()
+    strengths = (popularity**config.popularity_exponent).astype(np.float32)
     found: list[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]] = []
+    thresholds = np.zeros(n_items, dtype=np.float32)
     for first in range(0, n_items, _SELECT_ROWS):
-        block = inverse[first : first + _SELECT_ROWS]
-        rows, columns = strongest_of_rows(block, config.n_neighbours)
-        counts = np.bincount(rows, minlength=len(block))
-        found.append((columns, -block[rows, columns] / scale[first + rows], counts))
+        block = (
+            inverse[first : first + _SELECT_ROWS] / -diagonal[first : first + _SELECT_ROWS, None]
+        )
+        own = np.arange(len(block))
+        block[own, first + own] = 0.0
+        strength = np.abs(block) * strengths
+        rated, columns = strongest_of_rows(strength, config.n_neighbours)
+        counts = np.bincount(rated, minlength=len(block))
+        least = np.full(len(block), np.inf, dtype=np.float32)
+        np.minimum.at(least, rated, strength[rated, columns])
+        thresholds[first : first + len(block)] = np.where(counts == config.n_neighbours, least, 0.0)
+        found.append((columns, block[rated, columns], counts))
         tell("strongest weights", (first + len(block)) / n_items)
-    del inverse, block, diagonal
     neighbours, weights, counts = (np.concatenate(column) for column in zip(*found, strict=True))
     if not np.isfinite(weights).all():
         raise FitError("a fitted weight is not finite; check the interactions.")
-    ends = np.cumsum(counts)
     tell("similar items", 0.0)
     similar_indices, similarities = _most_similar(
-        neighbours, weights, scale, ends, config.n_similar
+        neighbours, weights, diagonal, np.cumsum(counts), config.n_similar
     )
+    score_scale = _score_scale(completeness, with_weight, config)
     by_scored = csc_array(
-        (weights, neighbours, np.concatenate(([0], ends))), shape=(n_items, n_items)
+        (
+            weights * np.repeat(score_scale, counts),
+            neighbours,
+            np.concatenate(([0], np.cumsum(counts))),
+        ),
+        shape=(n_items, n_items),
     )
     by_rated = by_scored.tocsr()
-    tell("similar items", 1.0)
-    return {
+    arrays = {
         "indptr": by_rated.indptr.astype(np.int32),
         "indices": by_rated.indices.astype(index_dtype(n_items)),
         "weights": by_rated.data,
+        "score_scale": score_scale,
+        "prior": _prior(interactions, catalog, completeness, config),
         "similar_indices": similar_indices,
         "similarities": similarities,
     }
+    tell("similar items", 1.0)
+    return Solution(arrays, reader_rows, inverse, strengths, thresholds)
+
+
+def _sums_of_squares(matrix: csr_array) -> NDArray[np.float64]:
+    """Return diag(M^T M)."""
+    sums = np.zeros(matrix.shape[1])
+    np.add.at(sums, matrix.indices, np.square(matrix.data, dtype=np.float64))
+    return sums
+
+
+def _score_scale(
+    completeness: Completeness, with_weight: NDArray[np.float64], config: LinearConfig
+) -> NDArray[np.float32]:
+    """Return share^-share_exponent * (d / mean d)^-diagonal_exponent, d at least 1."""
+    amount = np.maximum(with_weight, 1.0)
+    scale: NDArray[np.float64] = completeness.share**-config.share_exponent
+    scale = scale * (amount / amount.mean()) ** -config.diagonal_exponent
+    return scale.astype(np.float32)
+
+
+def _prior(
+    interactions: Interactions,
+    catalog: Catalog | None,
+    completeness: Completeness,
+    config: LinearConfig,
+) -> NDArray[np.float32]:
+    """Return prior_weight * expected readers * liked share, the highest prior_weight.
+
+    0 for a book that nobody has rated, here or in the catalogue.
+    """
+    rated = np.bincount(interactions.ratings.indices, minlength=interactions.n_items) > 0
+    if catalog is not None and catalog.n_ratings is not None:
+        rated |= np.nan_to_num(catalog.n_ratings) > 0
+    liked = completeness.expected * liked_share(interactions, catalog) * rated
+    return (config.prior_weight * liked / max(float(liked.max()), 1e-12)).astype(np.float32)

@@ -24,7 +24,7 @@ def test_a_run_records_what_it_did(two_tastes, artifacts) -> None:
     assert run.dataset["n_books"] == 24
     assert set(run.stage_seconds) == {"reading", "fitting", "measuring", "publishing"}
     assert run.metrics["linear"]["ndcg_at_10"] > run.metrics["popularity"]["ndcg_at_10"]
-    assert run.hyperparameters["linear"]["n_neighbours"] == 200
+    assert run.hyperparameters["linear"]["n_neighbours"] == 400
     assert run.peak_megabytes > 50
     assert run.finished_at is not None
     assert (artifacts / run.artifact / "meta.json").is_file()

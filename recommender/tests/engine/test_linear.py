@@ -7,6 +7,7 @@ import pytest
 
 from recommender.engine import (
     ArtifactError,
+    Catalog,
     CatalogTooLargeError,
     FitError,
     InputError,
@@ -16,6 +17,8 @@ from recommender.engine import (
     NotFittedError,
     Part,
     Profile,
+    Series,
+    top_k,
 )
 from recommender.engine.linear_solve import (
     check_memory,
@@ -29,23 +32,47 @@ from recommender.engine.memory import memory_limit
 from recommender.tests.engine.conftest import random_interactions
 
 CONFIG = LinearConfig(regularization=4.0, n_neighbours=6, shelf_input=0.0)
+PLAIN = dataclasses.replace(
+    LinearConfig.prototype_a(), regularization=4.0, n_neighbours=6, shelf_input=0.0
+)
 
 
-def dense_weights(interactions: Interactions, config: LinearConfig) -> np.ndarray:
-    """Solve the formula of docs/algorithms/linear.md densely in float64."""
+def dense_weights(
+    interactions: Interactions, config: LinearConfig, metadata: np.ndarray | float = 0.0
+) -> np.ndarray:
+    """Solve the formula of docs/algorithms/linear.md densely in float64, without scaling.
+
+    ``metadata`` is X^T X.
+    """
     ratings, shelved = interactions.ratings.toarray(), interactions.shelved.toarray()
     by_star = np.array((0.0, *config.star_weights))
-    matrix = np.where(ratings > 0, by_star[ratings.astype(int)], config.shelf_weight * shelved)
-    gram = matrix.T @ matrix
-    np.fill_diagonal(gram, config.diagonal_scale * np.diag(gram) + config.regularization)
+    matrix = by_star[ratings.astype(int)]
+    if not config.shelf_apart:
+        matrix = np.where(ratings > 0, matrix, config.shelf_weight * shelved)
+    n_rated = (ratings > 0).sum(axis=1)
+    class_of_reader = sum((n_rated >= least).astype(int) for least in (15, 30, 60, 100))
+    weight = np.array(config.reader_weights)[class_of_reader]
+    gram = matrix.T @ (weight[:, np.newaxis] * matrix)
+    if config.shelf_apart:
+        gram += config.shelf_weight * shelved.T @ shelved
+    diagonal = config.diagonal_scale * np.diag(gram) + config.regularization
+    gram = gram + metadata
+    np.fill_diagonal(gram, diagonal)
     inverse = np.linalg.inv(gram)
     weights = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0.0)
+    n_readers = np.maximum((ratings > 0).sum(axis=0), 0.5)
+    strength = np.abs(weights) * (n_readers**config.popularity_exponent)[:, np.newaxis]
     kept = np.zeros_like(weights)
     for scored in range(len(weights)):
-        strongest = np.argsort(-np.abs(weights[:, scored]), kind="stable")[: config.n_neighbours]
+        strongest = np.argsort(-strength[:, scored], kind="stable")[: config.n_neighbours]
         kept[strongest, scored] = weights[strongest, scored]
     return kept
+
+
+def unscaled_weights(ranker: LinearRanker) -> np.ndarray:
+    """Return B of a fitted ranker, without the scale of its columns."""
+    return stored_weights(ranker) / ranker.score_scale
 
 
 def stored_weights(ranker: LinearRanker) -> np.ndarray:
@@ -71,12 +98,16 @@ def random_profile(seed: int, n_items: int = 25, *, shelf: bool = False) -> Prof
         dataclasses.replace(CONFIG, n_neighbours=100),
         dataclasses.replace(CONFIG, shelf_weight=0.0, diagonal_scale=1.0),
         dataclasses.replace(CONFIG, star_weights=(1, 1, 1, 1, 1), shelf_weight=0.5),
+        dataclasses.replace(CONFIG, popularity_exponent=2.0, diagonal_exponent=1.0),
+        dataclasses.replace(CONFIG, reader_weights=(0.5, 2, 3, 4, 5)),
+        PLAIN,
+        dataclasses.replace(PLAIN, shelf_weight=0.5),
     ],
 )
 def test_the_weights_are_those_of_a_dense_solve(config: LinearConfig) -> None:
-    interactions = random_interactions(3)
+    interactions = random_interactions(3, density=0.5)
     wanted = dense_weights(interactions, config)
-    got = stored_weights(LinearRanker(config).fit(interactions))
+    got = unscaled_weights(LinearRanker(config).fit(interactions))
     assert np.array_equal(got != 0, wanted != 0)
     # float32 against float64 on a matrix of condition about 100
     np.testing.assert_allclose(got, wanted, rtol=2e-4, atol=1e-6)
@@ -86,7 +117,8 @@ def test_the_weights_are_those_of_a_dense_solve(config: LinearConfig) -> None:
 def test_scores_are_the_weighted_sum_over_the_rated_books() -> None:
     ranker = LinearRanker(CONFIG).fit(random_interactions(3))
     profile = random_profile(0)
-    wanted = (profile.stars - 1.5) @ stored_weights(ranker)[profile.item_indices]
+    counts = np.array((np.nan, *CONFIG.input_weights))[profile.stars.astype(int)]
+    wanted = counts @ stored_weights(ranker)[profile.item_indices] + ranker.prior
     np.testing.assert_allclose(ranker.scores(profile), wanted, rtol=1e-5, atol=1e-6)
 
 
@@ -95,7 +127,8 @@ def test_shelved_books_count_what_the_config_says() -> None:
     ranker = LinearRanker(config).fit(random_interactions(3))
     profile = random_profile(0, shelf=True)
     weights = stored_weights(ranker)
-    wanted = (profile.stars - 1.5) @ weights[profile.item_indices]
+    counts = np.array((np.nan, *CONFIG.input_weights))[profile.stars.astype(int)]
+    wanted = counts @ weights[profile.item_indices] + ranker.prior
     wanted += 0.7 * weights[profile.shelf_indices].sum(axis=0)
     np.testing.assert_allclose(ranker.scores(profile), wanted, rtol=1e-5, atol=1e-6)
     rated_only = Profile(profile.item_indices, profile.stars)
@@ -112,7 +145,9 @@ def test_the_contributions_of_every_item_add_up_to_its_score(shelf_input: float)
     for item in range(ranker.n_items):
         reasons = ranker.contributions(profile, item)
         # float64 terms, one rounding to float32 at the end
-        assert np.float32(reasons.values.sum()) == pytest.approx(scores[item], rel=1e-6, abs=1e-9)
+        total = reasons.values.sum() + float(ranker.prior[item])
+        assert np.float32(total) == pytest.approx(scores[item], rel=1e-6, abs=1e-9)
+        assert reasons.values.all()
         assert set(reasons.item_indices) <= known
         assert np.all(np.diff(reasons.values) <= 0)
         assert item not in reasons.item_indices
@@ -144,7 +179,7 @@ def test_an_item_that_nobody_touched_is_harmless() -> None:
     assert not weights[7].any()
     assert not weights[:, 7].any()
     assert len(ranker.similar_items(7, 5).item_indices) == 0
-    assert not ranker.scores(Profile(np.array([7]), np.array([5]))).any()
+    assert np.array_equal(ranker.scores(Profile(np.array([7]), np.array([5]))), ranker.prior)
 
 
 def test_similar_items_are_those_of_highest_partial_correlation_among_the_neighbours() -> None:
@@ -222,7 +257,11 @@ def test_a_gram_matrix_that_overflows_is_refused() -> None:
         {"n_neighbours": 0},
         {"shelf_weight": -1},
         {"shelf_input": np.nan},
-        {"stars_offset": np.inf},
+        {"input_weights": (0, 0, 0, 1, np.inf)},
+        {"input_weights": (0, 1)},
+        {"reader_weights": (0, 1, 1, 1, 1)},
+        {"prior_weight": -0.1},
+        {"tag_weight": np.nan},
     ],
 )
 def test_a_config_that_means_nothing_is_refused(wrong: dict[str, object]) -> None:
@@ -258,6 +297,9 @@ def test_an_item_index_that_is_no_item_is_refused() -> None:
         ("indices", lambda a: a.astype(np.float32)),
         ("weights", lambda a: a * np.nan),
         ("weights", lambda a: a.astype(np.float64)),
+        ("score_scale", lambda a: a[:-1]),
+        ("score_scale", lambda a: 0 * a),
+        ("prior", lambda a: a - 1),
         ("similar_indices", lambda a: a[:-1]),
         ("similarities", lambda a: a[:, :-1]),
     ],
@@ -285,8 +327,11 @@ def test_a_rated_and_shelved_book_has_the_weight_of_its_stars() -> None:
     interactions = Interactions.from_pairs(
         [1, 2], [10, 20], [1, 5], shelf_user_ids=[1, 1], shelf_item_ids=[10, 20]
     )
-    weights = weighted_interactions(interactions, LinearConfig(shelf_weight=0.5)).toarray()
+    config = LinearConfig(shelf_weight=0.5, shelf_apart=False)
+    weights = weighted_interactions(interactions, config).toarray()
     np.testing.assert_allclose(weights, [[0.3, 0.5], [0, 1.2]], rtol=1e-6)
+    apart = weighted_interactions(interactions, LinearConfig(shelf_weight=0.5)).toarray()
+    np.testing.assert_allclose(apart, [[0.3, 0], [0, 1.2]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("n_items", [1, 3, 2500])
@@ -329,3 +374,86 @@ def test_the_strongest_entries_are_those_of_a_stable_sort(n_kept: int) -> None:
 def test_item_indices_are_stored_in_two_bytes_while_they_fit() -> None:
     assert index_dtype(65_536) is np.uint16
     assert index_dtype(65_537) is np.int32
+
+
+def catalog_of(interactions: Interactions, **known: object) -> Catalog:
+    """Return a catalog in which items 5, 6 and 7 have one author, and 6 and 7 one series."""
+    n_items = interactions.n_items
+    author = np.full(n_items, -1)
+    author[[5, 6, 7]] = 3
+    series = np.full(n_items, -1)
+    series[[6, 7]] = 0
+    return Catalog(
+        interactions.items,
+        Series(series, np.full(n_items, np.nan)),
+        author,
+        np.full(n_items, -1),
+        **known,  # type: ignore[arg-type]
+    )
+
+
+def test_metadata_stands_in_the_gram_matrix_but_not_on_its_diagonal() -> None:
+    interactions = random_interactions(3)
+    config = dataclasses.replace(CONFIG, author_weight=2.0, series_weight=1.0, n_neighbours=100)
+    author, series = np.zeros(25), np.zeros(25)
+    author[[5, 6, 7]], series[[6, 7]] = 1.0, 1.0
+    metadata = 2.0 * np.outer(author, author) + np.outer(series, series)
+    ranker = LinearRanker(config).fit(interactions, catalog_of(interactions))
+    wanted = dense_weights(interactions, config, metadata)
+    np.testing.assert_allclose(unscaled_weights(ranker), wanted, rtol=2e-3, atol=1e-6)
+
+
+def test_a_book_that_nobody_rated_is_ranked_through_its_metadata() -> None:
+    interactions = random_interactions(3)
+    catalog = catalog_of(interactions)
+    config = dataclasses.replace(
+        CONFIG, author_weight=1.5, series_weight=1.5, n_neighbours=25, prior_weight=0.0
+    )
+    ranker = LinearRanker(config).fit(interactions, catalog)
+    # Item 7 shares author and series with 6, the author with 5, and nothing with 0.
+    fan, stranger = (Profile(np.array([item]), np.array([5])) for item in (6, 0))
+    assert ranker.scores(fan)[7] > 5 * abs(ranker.scores(stranger)[7])
+    assert 7 in ranker.recommend(fan, k=5)
+    similar = ranker.similar_items(7, 5)
+    assert similar.item_indices[:2].tolist() == [6, 5]
+    assert similar.similarities[0] > similar.similarities[1] > 0
+    # And it speaks for others when a reader rates it.
+    newest = Profile(np.array([7]), np.array([5]))
+    assert ranker.recommend(newest, k=1).tolist() == [6]
+
+
+def test_without_ratings_the_order_is_that_of_the_prior() -> None:
+    interactions = random_interactions(3)
+    n_ratings = np.linspace(1000, 10, 25)
+    catalog = catalog_of(interactions, n_ratings=n_ratings, mean_stars=np.full(25, 4.0))
+    config = dataclasses.replace(CONFIG, author_weight=1.0, series_weight=1.0)
+    ranker = LinearRanker(config).fit(interactions, catalog)
+    nobody = Profile(np.array([], dtype=int), np.array([]))
+    assert np.array_equal(ranker.scores(nobody), ranker.prior)
+    assert ranker.prior.max() == pytest.approx(CONFIG.prior_weight)
+    ranked = ranker.recommend(nobody, k=5)
+    assert ranked.tolist() == top_k(ranker.prior, 5).tolist()
+    assert ranker.prior[ranked[0]] > 0
+    with pytest.raises(ValueError, match="read-only"):
+        ranker.prior[0] = 1.0
+
+
+def test_the_prior_fades_as_ratings_come() -> None:
+    ranker = LinearRanker(CONFIG).fit(random_interactions(3))
+    parts = []
+    for n_rated in (1, 4, 16):
+        profile = Profile(np.arange(n_rated), np.full(n_rated, 5))
+        own = np.abs(ranker.scores(profile) - ranker.prior).sum()
+        parts.append(ranker.prior.sum() / own)
+    assert parts == sorted(parts, reverse=True)
+
+
+def test_the_first_prototype_needs_no_catalog_and_has_no_prior() -> None:
+    interactions = random_interactions(3)
+    with_catalog = LinearRanker(PLAIN).fit(interactions, catalog_of(interactions))
+    without = LinearRanker(PLAIN).fit(interactions)
+    assert not with_catalog.prior.any()
+    assert np.array_equal(stored_weights(with_catalog), stored_weights(without))
+    profile = random_profile(0)
+    wanted = (profile.stars - 1.5) @ stored_weights(without)[profile.item_indices]
+    np.testing.assert_allclose(without.scores(profile), wanted, rtol=1e-5, atol=1e-6)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from recommender.engine import Catalog, Series, Vocabulary
+from recommender.engine.metadata_gram import group_rows, metadata_rows, tag_profiles
+
+N_ITEMS = 30
+
+
+def tagged(counts: np.ndarray, author: np.ndarray | None = None) -> Catalog:
+    none = np.full(N_ITEMS, -1)
+    return Catalog(
+        Vocabulary.of(np.arange(N_ITEMS)),
+        Series.none(N_ITEMS),
+        none if author is None else author,
+        none,
+        tags=csr_array(counts.astype(np.float32)),
+    )
+
+
+def test_tags_are_weighted_by_count_and_rarity() -> None:
+    counts = np.zeros((N_ITEMS, 4))
+    counts[:8, 0] = 3  # 8 of 30 books
+    counts[4:9, 1] = 1  # 5 books
+    counts[:4, 2] = 9  # 4 books: too few
+    counts[:10, 3] = 9  # 10 books: a third of all, too many
+    profiles = tag_profiles(tagged(counts))
+    assert profiles is not None
+    dense = profiles.toarray()
+    assert dense.shape == (N_ITEMS, 2)
+    both = np.array([np.log(4) * np.log(30 / 8), np.log(2) * np.log(30 / 5)])
+    np.testing.assert_allclose(dense[4], both / np.linalg.norm(both), rtol=1e-6)
+    np.testing.assert_allclose(dense[0], [1, 0], rtol=1e-6)
+    assert not dense[20].any()
+
+
+def test_a_catalog_without_usable_tags_has_no_profiles() -> None:
+    counts = np.zeros((N_ITEMS, 1))
+    assert tag_profiles(tagged(counts)) is None
+    counts[:2] = 1
+    assert tag_profiles(tagged(counts)) is None
+    assert metadata_rows(tagged(counts), tag_weight=1, author_weight=1, series_weight=1) == []
+    assert metadata_rows(None, tag_weight=1, author_weight=1, series_weight=1) == []
+
+
+def test_groups_of_one_and_no_group_say_nothing() -> None:
+    rows = group_rows(np.array([4, -1, 2, 4, -1, 9, 9, 9])).toarray()
+    assert rows.tolist() == [[1, 0, 0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1, 1, 1]]
+    assert group_rows(np.array([-1, 0, -1])).shape == (0, 3)
+
+
+def test_the_rows_make_the_weighted_sum_of_likenesses() -> None:
+    generator = np.random.default_rng(0)
+    counts = generator.integers(0, 5, (N_ITEMS, 6)) * (generator.random((N_ITEMS, 6)) < 0.25)
+    author = generator.integers(-1, 5, N_ITEMS)
+    catalog = tagged(counts, author)
+    rows = metadata_rows(catalog, tag_weight=3.0, author_weight=2.0, series_weight=1.0)
+    assert len(rows) == 2
+    got = sum((matrix.T @ matrix).toarray() for matrix in rows)
+    profiles = tag_profiles(catalog)
+    assert profiles is not None
+    same = (author[:, np.newaxis] == author) & (author >= 0)
+    wanted = 3.0 * (profiles @ profiles.T).toarray() + 2.0 * same
+    off_diagonal = ~np.eye(N_ITEMS, dtype=bool)
+    np.testing.assert_allclose(got[off_diagonal], wanted[off_diagonal], rtol=1e-5, atol=1e-6)
+    assert np.diag(got).max() <= 5.0 + 1e-5
+    without = metadata_rows(catalog, tag_weight=0.0, author_weight=2.0, series_weight=1.0)
+    assert len(without) == 1
