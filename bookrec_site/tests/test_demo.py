@@ -22,7 +22,7 @@ from bookrec_site.demo.errors import DemoError
 from bookrec_site.demo.logins import demo_logins
 from bookrec_site.demo.options import DemoOptions
 from bookrec_site.demo.supervision import programs
-from bookrec_site.tests.waiting import assert_all_end, processes_in, until
+from bookrec_site.tests.waiting import assert_all_end, processes_in, until, with_words
 
 READY = "Ctrl-C stops everything."
 
@@ -82,8 +82,7 @@ class SmallDemo:
 
     def find(self, words: str) -> psutil.Process:
         """The oldest process with these words in its command line."""
-        found = [p for p in processes_in(self.local_dir) if words in " ".join(p.cmdline())]
-        return min(found, key=lambda process: process.create_time())
+        return with_words(words, processes_in(self.local_dir))[0]
 
 
 @pytest.fixture
@@ -133,7 +132,7 @@ def test_demo_says_where_it_is_restarts_what_dies_and_ends_with_ctrl_c(
 
 
 def _successor(demo: SmallDemo, words: str, victim: psutil.Process) -> bool:
-    found = [p for p in processes_in(demo.local_dir) if words in " ".join(p.cmdline())]
+    found = with_words(words, processes_in(demo.local_dir))
     return any(process.create_time() > victim.create_time() for process in found)
 
 
@@ -141,7 +140,7 @@ def _successor(demo: SmallDemo, words: str, victim: psutil.Process) -> bool:
 def test_nothing_outlives_a_killed_demo_or_process_manager(
     start_demo: Callable[..., SmallDemo], victim: str
 ) -> None:
-    demo = start_demo(postgres=victim == "small_demo")
+    demo = start_demo()
     demo.until_it_says(READY)
     everything = processes_in(demo.local_dir)
 

@@ -28,6 +28,12 @@ def processes_in(local_dir: Path) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if _works_in(process, local_dir)]
 
 
+def with_words(words: str, processes: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """Those that live and have these words in their command line, the oldest first."""
+    found = [process for process in processes if words in _command_line(process)]
+    return sorted(found, key=lambda process: process.create_time())
+
+
 def assert_all_end(processes: Sequence[psutil.Process], seconds: float = 20) -> None:
     until(lambda: not any(_lives(process) for process in processes), seconds)
 
@@ -37,6 +43,13 @@ def _works_in(process: psutil.Process, local_dir: Path) -> bool:
         return process.environ().get("BOOKREC_LOCAL_DIR") == str(local_dir) and _lives(process)
     except (psutil.Error, OSError):
         return False
+
+
+def _command_line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""  # It has just ended.
 
 
 def _lives(process: psutil.Process) -> bool:
