@@ -305,3 +305,19 @@ def test_demo_users_are_refused_in_production(settings: object) -> None:
 
     with pytest.raises(CommandError, match="do not belong on a public site"):
         call_command("create_demo_users")
+
+
+def test_database_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    environment = os.environ | {
+        "BOOKREC_LOCAL_DIR": str(tmp_path / ".local"),
+        "DATABASE_URL": f"postgresql://bookrec@127.0.0.1:{free_port()}/bookrec",
+        "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
+        "PORT": str(free_port()),
+    }
+    demo = subprocess.run(
+        [sys.executable, "-m", "bookrec_site.demo"], env=environment, capture_output=True, text=True
+    )
+
+    assert demo.returncode == 1
+    assert "The database of DATABASE_URL does not answer" in demo.stderr
+    assert "Traceback" not in demo.stderr
