@@ -45,10 +45,10 @@ class AlsConfig:
     seed : int >= 0. Of the factors that the fit starts from.
     """
 
-    n_factors: int = 128
-    regularization: float = 10.0
-    alpha: float = 5.0
-    n_iterations: int = 15
+    n_factors: int = 256
+    regularization: float = 5.0
+    alpha: float = 2.0
+    n_iterations: int = 10
     star_weights: StarWeights = STAR_WEIGHTS
     shelf_weight: float = 1.0
     positive_threshold: int = 1

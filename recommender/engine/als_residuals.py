@@ -37,7 +37,7 @@ class AlsResidualsConfig:
     """
 
     n_factors: int = 32
-    regularization: float = 8.0
+    regularization: float = 9.0
     n_iterations: int = 10
     user_damping: float = 3.0
     item_damping: float = 5.0

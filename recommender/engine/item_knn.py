@@ -38,7 +38,7 @@ class ItemKnnConfig:
     weighting : "cosine" or "bm25". How the similarity of two items is measured.
     n_neighbours : int > 0. Most similar items kept per item.
     shrinkage : float >= 0. Added to the denominator of the cosine: holds back items with few
-        readers.
+        readers; of cosine only.
     bm25_k1 : float > 0, and bm25_b : float in 0..1. Saturation, and how much an item's
         audience counts against it; of bm25 only.
     star_weights : five floats >= 0. Weight of a rating of 1, 2, 3, 4, 5 stars.
@@ -46,9 +46,9 @@ class ItemKnnConfig:
     shelf_input : float >= 0. What a book on the reader's own shelf counts when scoring.
     """
 
-    weighting: Literal["cosine", "bm25"] = "cosine"
-    n_neighbours: int = 100
-    shrinkage: float = 20.0
+    weighting: Literal["cosine", "bm25"] = "bm25"
+    n_neighbours: int = 30
+    shrinkage: float = 5.0
     bm25_k1: float = 1.2
     bm25_b: float = 0.75
     star_weights: StarWeights = STAR_WEIGHTS

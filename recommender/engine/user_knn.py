@@ -45,7 +45,7 @@ class UserKnnConfig:
     user_damping, item_damping : as ``BiasesConfig``.
     """
 
-    n_neighbours: int = 200
+    n_neighbours: int = 50
     n_raters: int = 1000
     shrinkage: float = 5.0
     rater_shrinkage: float = 0.5

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,17 @@ from recommender.evaluation.peak_memory import peak_megabytes, reset_peak
 from recommender.evaluation.ranking_data import RankingData
 
 _SCORES_AT_ONCE: Final = 4_000_000  # 16 MB: 400 readers of 10,000 books
+
+
+class Scorer(Protocol):
+    """What lists are made from: a ``Ranker``, or another library behind the same two names."""
+
+    @property
+    def n_items(self) -> int:
+        """Number of items scored."""
+
+    def batch_scores(self, profiles: Sequence[Profile]) -> NDArray[np.float32]:
+        """Return finite scores, shape (number of profiles, n_items)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +105,45 @@ def run_ranker(
     seed: int = 0,
     on_progress: OnProgress | None = None,
 ) -> RankingResult:
-    """Fit and measure one algorithm.
+    """Fit and measure one algorithm; its config is an instance of its ``config_type``.
+
+    The parameters and the result are those of ``measure``.
+    """
+
+    def fit() -> Ranker:
+        return algorithm.ranker(config).fit(
+            data.interactions, data.catalog, on_progress=on_progress
+        )
+
+    return measure(
+        algorithm.name,
+        asdict(config),
+        fit,
+        data,
+        k=k,
+        limits=limits,
+        seed=seed,
+        on_progress=on_progress,
+    )
+
+
+def measure(
+    name: str,
+    options: dict[str, Any],
+    fit: Callable[[], Scorer],
+    data: RankingData,
+    *,
+    k: int = CUTOFF,
+    limits: Sequence[int] = (),
+    seed: int = 0,
+    on_progress: OnProgress | None = None,
+) -> RankingResult:
+    """Fit anything that scores, rank for every reader and measure the lists.
 
     Parameters
     ----------
-    algorithm : Algorithm that ranks.
-    config : its config.
+    name, options : what to call the result, and its hyperparameters.
+    fit : callable. Its time is the fit's.
     data : RankingData.
     k : int > 0. Length of the lists; the metrics look at the first 100 places in any case.
     limits : sequence of int > 0. For the cold-start curve, which needs a target.
@@ -117,7 +161,7 @@ def run_ranker(
     """
     reset_peak()
     started = time.perf_counter()
-    ranker = algorithm.ranker(config).fit(data.interactions, data.catalog, on_progress=on_progress)
+    ranker = fit()
     fitted = time.perf_counter()
     fallback = _Fallback(data)
     cutoff = max(k, CUTOFF)
@@ -133,8 +177,8 @@ def run_ranker(
         short, _ = _lists(ranker, fallback, known, data.profiles, CUTOFF, on_progress)
         curve[n] = _report(short, data, seed)
     return RankingResult(
-        algorithm=algorithm.name,
-        config=asdict(config),
+        algorithm=name,
+        config=options,
         lists=[ranked_items[:k] for ranked_items in lists],
         n_fallback=n_fallback,
         report=_report(lists, data, seed) if data.relevant else None,
@@ -173,7 +217,7 @@ class _Fallback:
 
 
 def _lists(
-    ranker: Ranker,
+    ranker: Scorer,
     fallback: _Fallback,
     profiles: Sequence[Profile],
     left_out: Sequence[Profile],

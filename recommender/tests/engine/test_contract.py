@@ -29,6 +29,8 @@ from recommender.engine import (
 )
 from recommender.engine.als import AlsConfig, AlsRanker
 from recommender.engine.item_knn import ItemKnnConfig, ItemKnnRanker
+from recommender.engine.two_stage import TwoStageRanker
+from recommender.engine.two_stage_config import TwoStageConfig
 from recommender.engine.user_knn import UserKnnRanker
 from recommender.tests.engine.conftest import N_ITEMS, random_interactions
 
@@ -45,11 +47,21 @@ CASES = {
     "linear": Case(lambda: LinearRanker(LinearConfig(regularization=4.0)), is_personal=True),
     "popularity": Case(PopularityRanker, is_personal=False),
     "item_knn": Case(ItemKnnRanker, is_personal=True),
-    "item_knn by bm25": Case(
-        lambda: ItemKnnRanker(ItemKnnConfig(weighting="bm25")), is_personal=True
+    "item_knn by cosine": Case(
+        lambda: ItemKnnRanker(ItemKnnConfig(weighting="cosine")), is_personal=True
     ),
     "user_knn": Case(UserKnnRanker, is_personal=True),
-    "als": Case(lambda: AlsRanker(AlsConfig(n_factors=4, regularization=0.1)), is_personal=True),
+    "two_stage": Case(
+        lambda: TwoStageRanker(linear_config=LinearConfig(regularization=4.0)), is_personal=True
+    ),
+    "two_stage with trees": Case(
+        lambda: TwoStageRanker(
+            TwoStageConfig(least_examples=1, n_rounds=3, least_rows=20, n_candidates=6),
+            linear_config=LinearConfig(regularization=4.0),
+        ),
+        is_personal=True,
+    ),
+    "als": Case(lambda: AlsRanker(AlsConfig(n_factors=2, regularization=0.1)), is_personal=True),
 }
 
 NOBODY = Profile(np.array([], dtype=np.int64), np.array([]))

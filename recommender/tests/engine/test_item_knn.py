@@ -22,7 +22,7 @@ def reader_row(n_items: int, shelf_input: float) -> np.ndarray:
 def test_cosines_are_those_of_a_dense_product() -> None:
     """All neighbours kept; in float32 sums of at most 80 products, hence the tolerance."""
     interactions = random_interactions(0)
-    config = ItemKnnConfig(n_neighbours=25, shrinkage=3.0, shelf_input=0.25)
+    config = ItemKnnConfig("cosine", n_neighbours=25, shrinkage=3.0, shelf_input=0.25)
     m = interaction_weights(interactions, STAR_WEIGHTS, 1.0).toarray().astype(np.float64)
     lengths = np.linalg.norm(m, axis=0)
     similarity = m.T @ m / (np.outer(lengths, lengths) + 3.0)
@@ -78,7 +78,7 @@ def test_shrinkage_holds_back_items_with_few_readers() -> None:
     interactions = Interactions.from_pairs(users, items, np.full(len(users), 4))
 
     def similarity(shrinkage: float, one: int, other: int) -> float:
-        config = ItemKnnConfig(shrinkage=shrinkage)
+        config = ItemKnnConfig("cosine", shrinkage=shrinkage)
         ranker = ItemKnnRanker(config).fit(interactions)
         return float(ranker.weights.scores(np.array([one]), np.array([1.0]))[other])
 

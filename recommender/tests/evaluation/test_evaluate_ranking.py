@@ -103,7 +103,7 @@ def test_json_mirrors_the_table_and_the_figures_are_those_of_the_lists(
     assert f"{result['ndcg_at_10']:.4f}" in printed
     assert f"{result['gini_at_10']:.3f}" in printed
     assert f"{result['novelty_at_10']:.2f}" in printed
-    assert result["options"]["n_neighbours"] == 100
+    assert result["options"]["n_neighbours"] == 30
     assert content["k"] == 100
     assert content["failures"] == {}
 
