@@ -117,6 +117,7 @@ class Demo:
             raise DemoError(f"The process manager ended by itself. {self._where_logs_are()}")
         finally:
             await self._end_supervisor(process)
+            supervisor.clear_away()
 
     async def _until_ready(self, supervisor: Supervisor, ended: "asyncio.Task[int]") -> None:
         loop = asyncio.get_running_loop()

@@ -15,7 +15,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from bookrec_site.demo.options import DemoOptions
 from bookrec_site.embedded import lifeline
-from bookrec_site.embedded.folders import private_folder
+from bookrec_site.embedded.folders import private_folder, remove_when_empty
 from bookrec_site.embedded.places import ServiceName, runtime_dir
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
@@ -89,6 +89,11 @@ class Supervisor:
             self._configuration().write(file)
         program = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._config)]
         return lifeline.command(program)
+
+    def clear_away(self) -> None:
+        """Remove what is of no use once supervisor has ended."""
+        self._socket.unlink(missing_ok=True)
+        remove_when_empty(self._socket.parent)
 
     def states(self) -> dict[str, str]:
         """Each program's state in supervisor's words; empty while supervisor does not answer."""

@@ -1,5 +1,6 @@
 """Folders that one user alone can enter."""
 
+import contextlib
 import os
 import pwd
 import stat
@@ -26,3 +27,9 @@ def private_folder(path: Path, user: pwd.struct_passwd | None = None) -> Path:
         )
     path.chmod(0o700)
     return path
+
+
+def remove_when_empty(path: Path) -> None:
+    """Take a folder away that nothing is in any more."""
+    with contextlib.suppress(OSError):
+        path.rmdir()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NoReturn, cast
 
 from bookrec_site.embedded.errors import EmbeddedServiceError
+from bookrec_site.embedded.folders import remove_when_empty
 from bookrec_site.embedded.places import SERVICE_NAMES, Places
 from bookrec_site.embedded.servers import Server, server_for
 
@@ -53,6 +54,7 @@ class Keeper:
         while not await self._ended(process):
             process = await self._restart()
         await self._end(process)
+        remove_when_empty(self._server.places.runtime_dir)
 
     def _watch_users(self, loop: asyncio.AbstractEventLoop) -> None:
         def wait() -> None:

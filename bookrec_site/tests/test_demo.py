@@ -22,7 +22,13 @@ from bookrec_site.demo.errors import DemoError
 from bookrec_site.demo.logins import demo_logins
 from bookrec_site.demo.options import DemoOptions
 from bookrec_site.demo.supervision import programs
-from bookrec_site.tests.waiting import assert_all_end, processes_in, until, with_words
+from bookrec_site.tests.waiting import (
+    assert_all_end,
+    kill_and_clear_away,
+    processes_in,
+    until,
+    with_words,
+)
 
 READY = "Ctrl-C stops everything."
 
@@ -96,8 +102,7 @@ def start_demo(tmp_path: Path) -> Iterator[Callable[..., SmallDemo]]:
         return SmallDemo(local_dir, port, *preparation, **options)
 
     yield start
-    for process in processes_in(local_dir):
-        process.kill()
+    kill_and_clear_away(local_dir)
 
 
 def test_demo_says_where_it_is_restarts_what_dies_and_ends_with_ctrl_c(

@@ -1,7 +1,6 @@
 """The embedded servers, with real processes: who starts them, who stops them, what survives."""
 
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -21,9 +20,9 @@ from bookrec_site.embedded import broker_url, database_url, redis_url
 from bookrec_site.embedded.commands import missing_services, needs_services, services
 from bookrec_site.embedded.errors import EmbeddedServiceError
 from bookrec_site.embedded.folders import private_folder
-from bookrec_site.embedded.places import SERVICE_NAMES, Places
+from bookrec_site.embedded.places import Places
 from bookrec_site.embedded.usage import Usage
-from bookrec_site.tests.waiting import assert_all_end, processes_in, until
+from bookrec_site.tests.waiting import assert_all_end, kill_and_clear_away, processes_in, until
 
 # Too long for a Unix socket, and full of what URLs and configuration files give a meaning to.
 DEEP = Path("spaces, 100% \"quoted\" 'ünïcode' #;&?", "d" * 60, "e" * 60, ".local")
@@ -49,14 +48,7 @@ def empty_place(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.delenv("REDIS_URL", raising=False)
     yield directory
-    left = processes_in(directory)
-    names = [process.name() for process in left]
-    for process in left:
-        process.kill()
-    for name in SERVICE_NAMES:
-        # In /tmp, when the path of the test's own folder is long.
-        shutil.rmtree(Places.of(name, directory).runtime_dir, ignore_errors=True)
-    assert names == []
+    assert kill_and_clear_away(directory) == []
 
 
 def hold(name: str) -> subprocess.Popen[bytes]:
@@ -105,6 +97,7 @@ def test_first_user_starts_and_last_user_stops(local_dir: Path) -> None:
         assert redis_process(local_dir) == server
 
     assert processes_in(local_dir) == []
+    assert not Places.of("redis", local_dir).runtime_dir.exists()
 
 
 def test_users_that_come_and_go_at_once_all_find_a_server(local_dir: Path) -> None:

@@ -1,5 +1,6 @@
 """Waiting for something that another process does, with a deadline."""
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import psutil
+
+from bookrec_site.embedded.places import runtime_dir
 
 _T = TypeVar("_T")
 
@@ -26,6 +29,18 @@ def until(answer: Callable[[], _T | None], seconds: float = 20) -> _T:
 def processes_in(local_dir: Path) -> list[psutil.Process]:
     """Every living process that works for this local folder, the servers included."""
     return [process for process in psutil.process_iter() if _works_in(process, local_dir)]
+
+
+def kill_and_clear_away(local_dir: Path) -> list[str]:
+    """Kill what still works for a local folder, and say what that was."""
+    left = processes_in(local_dir)
+    names = [process.name() for process in left]
+    for process in left:
+        process.kill()
+    for service in ("postgres", "redis", "supervisor"):
+        # In /tmp, when the path of the test's own folder is long.
+        shutil.rmtree(runtime_dir(local_dir, service), ignore_errors=True)
+    return names
 
 
 def with_words(words: str, processes: Sequence[psutil.Process]) -> list[psutil.Process]:
