@@ -70,7 +70,7 @@ def run_training(
             _close(run)
             logger.error("training run %d %s: %s", run.pk, run.status, run.reason)
             raise
-    logger.info("training run %d is active: %s", run.pk, run.metrics)
+    logger.info("training run %d is active after %.1f s", run.pk, sum(run.stage_seconds.values()))
     return run
 
 
