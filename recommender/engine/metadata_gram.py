@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.sparse.linalg import svds
 
 from recommender.engine.catalog import Catalog
 
@@ -43,6 +44,38 @@ def tag_profiles(catalog: Catalog) -> csr_array | None:
     per_entry = np.repeat(np.maximum(lengths, 1e-9), np.diff(profiles.indptr))
     profiles.data = (profiles.data / per_entry).astype(np.float32)
     return profiles
+
+
+def tag_vectors(catalog: Catalog, n_factors: int) -> NDArray[np.float32] | None:
+    """Return the tag profiles projected on their leading singular vectors.
+
+    Likeness of tags becomes a product of short dense vectors, which a list can afford.
+
+    Parameters
+    ----------
+    catalog : Catalog.
+    n_factors : int > 0.
+
+    Returns
+    -------
+    float32 array, shape (n_items, at most n_factors), rows of length 1, or 0 for a book without
+    tags. None where the catalog has no usable tag.
+    """
+    profiles = tag_profiles(catalog)
+    if profiles is None:
+        return None
+    smaller = min(profiles.shape)
+    if smaller <= n_factors:
+        vectors = profiles.toarray()
+    else:
+        left, values, _ = svds(profiles, k=n_factors, v0=np.ones(smaller, dtype=np.float32))
+        vectors = (left * values).astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    # What is far shorter than a profile is rounding: a book without tags.
+    unit: NDArray[np.float32] = np.divide(
+        vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-4
+    )
+    return unit
 
 
 def group_rows(groups: NDArray[np.integer]) -> csr_array:

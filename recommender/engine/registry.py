@@ -67,6 +67,7 @@ _ALL: Final = (
     Algorithm("item_knn", "item_knn", "ItemKnnRanker", "ItemKnnConfig"),
     Algorithm("user_knn", "user_knn", "UserKnnRanker", "UserKnnConfig", predicts=True),
     Algorithm("als", "als", "AlsRanker", "AlsConfig"),
+    Algorithm("two_stage", "two_stage", "TwoStageRanker", "TwoStageConfig"),
     Algorithm("biases", "biases", "BiasesPredictor", "BiasesConfig", ranks=False, predicts=True),
     Algorithm(
         "als_residuals",

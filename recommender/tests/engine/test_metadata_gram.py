@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from recommender.engine import Catalog, Series, Vocabulary
-from recommender.engine.metadata_gram import group_rows, metadata_rows, tag_profiles
+from recommender.engine.metadata_gram import group_rows, metadata_rows, tag_profiles, tag_vectors
 
 N_ITEMS = 30
 
@@ -68,3 +68,23 @@ def test_the_rows_make_the_weighted_sum_of_likenesses() -> None:
     assert np.diag(got).max() <= 5.0 + 1e-5
     without = metadata_rows(catalog, tag_weight=0.0, author_weight=2.0, series_weight=1.0)
     assert len(without) == 1
+
+
+def test_tag_vectors_keep_the_likeness_of_the_profiles() -> None:
+    generator = np.random.default_rng(1)
+    counts = generator.integers(0, 9, (N_ITEMS, 20)) * (generator.random((N_ITEMS, 20)) < 0.25)
+    counts[4] = 0
+    catalog = tagged(counts)
+    profiles = tag_profiles(catalog)
+    assert profiles is not None
+    exact = (profiles @ profiles.T).toarray()
+    n_tags = profiles.shape[1]
+    for n_factors in (n_tags + 5, n_tags - 1):
+        vectors = tag_vectors(catalog, n_factors)
+        assert vectors is not None
+        assert vectors.shape[1] <= n_factors
+        # One of about twenty directions, the weakest, is missing in the second case.
+        np.testing.assert_allclose(vectors @ vectors.T, exact, atol=0.15)
+        assert not vectors[4].any()
+        assert np.array_equal(vectors, tag_vectors(catalog, n_factors))
+    assert tag_vectors(tagged(np.zeros((N_ITEMS, 1))), 3) is None

@@ -1,0 +1,381 @@
+"""The default ranker: the similarity index proposes, boosted trees order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
+
+from recommender.engine.artifact import Part
+from recommender.engine.catalog import Catalog
+from recommender.engine.completeness import estimate_completeness
+from recommender.engine.errors import ArtifactError, InputError, NotFittedError
+from recommender.engine.forest import Forest
+from recommender.engine.interactions import Interactions, Profile
+from recommender.engine.linear import Contributions, LinearRanker, SimilarItems, input_counts
+from recommender.engine.linear_config import LinearConfig
+from recommender.engine.linear_solve import index_dtype, solve_item_weights
+from recommender.engine.progress import OnProgress
+from recommender.engine.ranker import Ranker, check_catalog
+from recommender.engine.ranking import rank, top_k
+from recommender.engine.series import Series
+from recommender.engine.two_stage_config import SECOND_SOURCE, TwoStageConfig
+from recommender.engine.two_stage_examples import add_other_features, draw_splits, first_examples
+from recommender.engine.two_stage_features import (
+    FEATURES,
+    ItemTables,
+    Reader,
+    first_features,
+    other_features,
+)
+from recommender.engine.vocabulary import as_ids
+
+logger = logging.getLogger(__name__)
+
+_LINEAR_PREFIX: Final = "linear_"
+_PROGRESS: Final = {  # part of the fit -> from and to which part of the whole it lasts
+    "first": (0.0, 0.3),
+    "first examples": (0.3, 0.45),
+    "second": (0.45, 0.75),
+    "second examples": (0.75, 0.8),
+    "trees": (0.8, 1.0),
+}
+
+
+class TwoStageRanker(Ranker):
+    """Candidates by ``linear``, ordered by boosted trees that see more than weights.
+
+    The trees are learned from the most complete readers, each left out of the weights exactly,
+    to tell which candidates a reader liked: from what his books say for each, by stars and by
+    two sources of weights, from authors, series, tags, popularity and year, and from what kind
+    of reader he is. With too little to learn from there is no second stage, the reason is in
+    ``skipped_because``, and the ranker is ``linear``.
+
+    The reasons of a list are those of ``linear``: ``contributions``.
+
+    Parameters
+    ----------
+    config : TwoStageConfig or None for the defaults.
+    linear_config : LinearConfig of the first stage, or None for its defaults.
+    memory_limit_bytes : int or None. As for ``LinearRanker``.
+    """
+
+    name: ClassVar[str] = "two_stage"
+
+    def __init__(
+        self,
+        config: TwoStageConfig | None = None,
+        *,
+        linear_config: LinearConfig | None = None,
+        memory_limit_bytes: int | None = None,
+    ) -> None:
+        self.config = config or TwoStageConfig()
+        self._memory_limit_bytes = memory_limit_bytes
+        self._linear_config = linear_config or LinearConfig()
+        self._linear: LinearRanker | None = None
+        self._tables: ItemTables | None = None
+        self._other: dict[str, NDArray[Any]] = {}
+        self._forest: Forest | None = None
+        self.skipped_because: str | None = None
+
+    @property
+    def linear(self) -> LinearRanker:
+        """The first stage. Raises NotFittedError before fit."""
+        if self._linear is None:
+            raise NotFittedError("two_stage is not fitted; call fit or from_part first.")
+        return self._linear
+
+    @property
+    def n_items(self) -> int:
+        """Number of items scored."""
+        return self.linear.n_items
+
+    @property
+    def prior(self) -> NDArray[np.float32]:
+        """That of the first stage, float32 (n_items,)."""
+        return self.linear.prior
+
+    def fit(
+        self,
+        interactions: Interactions,
+        catalog: Catalog | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> Self:
+        """Learn both stages; see ``Ranker.fit``.
+
+        Raises
+        ------
+        CatalogTooLargeError, FitError
+            As ``LinearRanker.fit``, and when LightGBM is not installed.
+        """
+        check_catalog(interactions, catalog)
+        if on_progress:
+            on_progress("completeness", 0.0)
+        completeness = estimate_completeness(
+            interactions, catalog, n_complete=self.config.n_readers
+        )
+        solution = solve_item_weights(
+            interactions,
+            self._linear_config,
+            catalog,
+            completeness=completeness,
+            memory_limit_bytes=self._memory_limit_bytes,
+            on_progress=_part_of(on_progress, "first"),
+        )
+        self._linear = LinearRanker.of_solution(self._linear_config, solution)
+        self._tables, self._other, self._forest = None, {}, None
+        tables = ItemTables.build(interactions, catalog, completeness)
+        splits = draw_splits(interactions, completeness.complete_users, self.config)
+        examples = first_examples(
+            splits,
+            solution,
+            tables,
+            self._linear_config,
+            self.config,
+            _part_of(on_progress, "first examples"),
+        )
+        del solution
+        n_useful = sum(bool(labels.any()) for labels in examples.labels)
+        if n_useful < self.config.least_examples:
+            self.skipped_because = (
+                f"{n_useful} examples with a liked book among the candidates, fewer than "
+                f"{self.config.least_examples}"
+            )
+            logger.info("no second stage: %s", self.skipped_because)
+            if on_progress:
+                on_progress("second stage", 1.0)
+            return self
+        second = solve_item_weights(
+            interactions,
+            SECOND_SOURCE,
+            catalog,
+            completeness=completeness,
+            memory_limit_bytes=self._memory_limit_bytes,
+            on_progress=_part_of(on_progress, "second"),
+        )
+        rows = add_other_features(examples, second, _part_of(on_progress, "second examples"))
+        other = _by_scored(second.arrays, SECOND_SOURCE.n_neighbours)
+        del second
+        forest = Forest.fit(
+            rows,
+            np.concatenate(examples.labels),
+            options=_tree_options(self.config),
+            n_rounds=self.config.n_rounds,
+            on_progress=_part_of(on_progress, "trees"),
+        )
+        self._tables, self._other, self._forest = tables, other, forest
+        self.skipped_because = None
+        return self
+
+    def scores(self, profile: Profile, excluded: ArrayLike = ()) -> NDArray[np.float32]:
+        """Return the score of every item; see ``Ranker.scores``.
+
+        A candidate's score is the second stage's probability that the reader likes it (0..1,
+        above 0), in the first stage's terms that it is among the books to be found. All others
+        follow in the order of the first stage, their linear score less the highest of them: 0
+        or below. Without a second stage, or for a reader without ratings, the scores are those
+        of ``linear``.
+
+        Parameters
+        ----------
+        profile : Profile. What is rated or shelved in it is never a candidate.
+        excluded : array_like of int. Further items that are no candidates (dismissed, hidden):
+            without them here, they take the places of candidates that could be shown.
+        """
+        scores = self.linear.scores(profile)
+        left_out = as_ids(excluded, "excluded")
+        if len(left_out) and not (left_out.min() >= 0 and left_out.max() < self.n_items):
+            raise InputError(
+                f"excluded spans {left_out.min()}..{left_out.max()}; wanted item indices "
+                f"0..{self.n_items - 1}."
+            )
+        if self._forest is None or self._tables is None or not len(profile.item_indices):
+            return scores
+        is_candidate = np.ones(self.n_items, dtype=np.bool_)
+        for items in (profile.item_indices, profile.shelf_indices, left_out):
+            is_candidate[items] = False
+        unread = np.flatnonzero(is_candidate)
+        candidates = unread[top_k(scores[unread], self.config.n_candidates)]
+        if not len(candidates):
+            return scores
+        log_odds = self._forest.predict(self._features(profile, candidates, scores[candidates]))
+        is_candidate[:] = False
+        is_candidate[candidates] = True
+        if len(candidates) < self.n_items:
+            scores -= scores[~is_candidate].max()
+        scores[candidates] = 1.0 / (1.0 + np.exp(-log_odds))
+        return scores
+
+    def _features(
+        self, profile: Profile, candidates: NDArray[np.int64], scores: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return the rows that the trees judge, shape (n_candidates, n_features)."""
+        assert self._tables is not None  # noqa: S101 - checked by the caller
+        counts = input_counts(profile.stars, self.linear.config).astype(np.float32)
+        reader = Reader(profile.item_indices, profile.stars, counts)
+        places, columns, values = self.linear.weights_of(reader.items)
+        candidate_of = np.full(self.n_items, -1, dtype=np.int32)
+        candidate_of[candidates] = np.arange(len(candidates))
+        chosen = candidate_of[columns]
+        hits = np.flatnonzero(chosen >= 0)
+        weights = np.zeros((len(reader.items), len(candidates)), dtype=np.float32)
+        weights[places[hits], chosen[hits]] = values[hits]
+        weights /= self.linear.score_scale[candidates]
+
+        rated_of = np.full(self.n_items, -1, dtype=np.int32)
+        rated_of[reader.items] = np.arange(len(reader.items))
+        chosen = rated_of[self._other["indices"][candidates]]
+        found, slots = np.nonzero(chosen >= 0)
+        others = np.zeros((len(reader.items), len(candidates)), dtype=np.float32)
+        others[chosen[found, slots], found] = self._other["weights"][candidates[found], slots]
+        return np.concatenate(
+            (
+                first_features(self._tables, reader, candidates, scores, weights),
+                other_features(reader, others),
+            ),
+            axis=1,
+        )
+
+    def recommend(
+        self,
+        profile: Profile,
+        *,
+        k: int,
+        excluded: ArrayLike = (),
+        series: Series | None = None,
+    ) -> NDArray[np.int64]:
+        """Return the reader's list, the candidates taken after the exclusions; see ``Ranker``."""
+        left_out = as_ids(excluded, "excluded")
+        return rank(
+            self.scores(profile, left_out),
+            k=k,
+            excluded=np.concatenate((profile.item_indices, profile.shelf_indices, left_out)),
+            series=series,
+            read=profile.item_indices,
+        )
+
+    def contributions(self, profile: Profile, item_index: int) -> Contributions:
+        """Return what each of the reader's books adds to the first stage's score of an item."""
+        return self.linear.contributions(profile, item_index)
+
+    def similar_items(self, item_index: int, k: int) -> SimilarItems:
+        """Return the items most like one item; see ``LinearRanker.similar_items``."""
+        return self.linear.similar_items(item_index, k)
+
+    def to_part(self) -> Part:
+        """Return both stages."""
+        linear = self.linear.to_part()
+        arrays = {f"{_LINEAR_PREFIX}{name}": array for name, array in linear.arrays.items()}
+        if self._forest is not None and self._tables is not None:
+            arrays |= self._tables.arrays() | self._forest.arrays()
+            arrays |= {f"other_{name}": array for name, array in self._other.items()}
+        config = {
+            "two_stage": asdict(self.config),
+            "linear": dict(linear.config),
+            "features": list(FEATURES),
+            "skipped_because": self.skipped_because,
+        }
+        return Part(algorithm=self.name, arrays=arrays, config=config)
+
+    @classmethod
+    def from_part(cls, part: Part) -> Self:
+        """Rebuild the ranker around memory-mapped arrays; see ``Ranker.from_part``."""
+        if part.algorithm != cls.name:
+            raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {cls.name}.")
+        try:
+            ranker = cls(TwoStageConfig(**part.config["two_stage"]))
+            linear_config, skipped = part.config["linear"], part.config["skipped_because"]
+            features = part.config["features"]
+        except (KeyError, TypeError, InputError) as error:
+            raise ArtifactError(f"the config of two_stage is not usable: {error}") from error
+        prefix = len(_LINEAR_PREFIX)
+        arrays = {
+            name[prefix:]: array
+            for name, array in part.arrays.items()
+            if name.startswith(_LINEAR_PREFIX)
+        }
+        ranker._linear = LinearRanker.from_part(Part("linear", arrays, linear_config))
+        ranker._linear_config = ranker._linear.config
+        ranker.skipped_because = skipped
+        if skipped is not None:
+            return ranker
+        if features != list(FEATURES):
+            raise ArtifactError("two_stage was fitted with other features; train again.")
+        try:
+            ranker._tables = ItemTables.of_arrays(part.arrays, ranker.n_items)
+            ranker._forest = Forest.of_arrays(part.arrays, len(FEATURES))
+            ranker._other = _checked_other(part.arrays, ranker.n_items)
+        except KeyError as error:
+            raise ArtifactError(f"two_stage has no array {error}; train again.") from error
+        return ranker
+
+
+def _tree_options(config: TwoStageConfig) -> dict[str, Any]:
+    """Return LightGBM's parameters: one thread and fixed seeds, for the same trees every time."""
+    return {
+        "learning_rate": config.learning_rate,
+        "num_leaves": config.n_leaves,
+        "min_data_in_leaf": config.least_rows,
+        "feature_fraction": config.feature_share,
+        "bagging_fraction": config.row_share,
+        "bagging_freq": 1,
+        "max_bin": 127,
+        "num_threads": 1,
+        "seed": config.seed + 1,
+    }
+
+
+def _part_of(on_progress: OnProgress | None, part: str) -> Callable[[str, float], None] | None:
+    """Return what reports the progress of a part of the fit as that of the whole."""
+    if on_progress is None:
+        return None
+    start, end = _PROGRESS[part]
+
+    def report(stage: str, done: float) -> None:
+        on_progress(stage, end if done >= 1 else start + (end - start) * done)
+
+    return report
+
+
+def _by_scored(arrays: Mapping[str, NDArray[Any]], n_kept: int) -> dict[str, NDArray[Any]]:
+    """Return the weights by scored item, padded with weight 0: a list needs 100 of them."""
+    n_items = len(arrays["indptr"]) - 1
+    by_rated = csr_array(
+        (arrays["weights"], arrays["indices"].astype(np.int32), arrays["indptr"]),
+        shape=(n_items, n_items),
+    )
+    by_scored = by_rated.tocsc()
+    counts = np.diff(by_scored.indptr)
+    scored = np.repeat(np.arange(n_items), counts)
+    slots = np.arange(len(scored)) - np.repeat(by_scored.indptr[:-1], counts)
+    width = max(1, min(n_kept, int(counts.max(initial=1))))
+    # A padded slot names the scored item itself, which is never one of the reader's books.
+    indices = np.repeat(np.arange(n_items)[:, np.newaxis], width, axis=1)
+    weights = np.zeros((n_items, width), dtype=np.float32)
+    indices[scored, slots] = by_scored.indices
+    weights[scored, slots] = by_scored.data
+    return {"indices": indices.astype(index_dtype(n_items)), "weights": weights}
+
+
+def _checked_other(arrays: Mapping[str, NDArray[Any]], n_items: int) -> dict[str, NDArray[Any]]:
+    """Return the second source's arrays after checking that they fit together."""
+    indices, weights = np.asarray(arrays["other_indices"]), np.asarray(arrays["other_weights"])
+    whole = (
+        indices.ndim == 2
+        and indices.shape == weights.shape
+        and len(indices) == n_items
+        and indices.dtype.kind in "iu"
+        and weights.dtype == np.float32
+        and int(indices.min()) >= 0
+        and int(indices.max()) < n_items
+        and bool(np.isfinite(weights).all())
+    )
+    if not whole:
+        raise ArtifactError("the second source of two_stage does not fit together; train again.")
+    return {"indices": indices, "weights": weights}

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recommender.engine import ArtifactError, FitError
+from recommender.engine.forest import Forest
+
+OPTIONS = {
+    "num_leaves": 15,
+    "min_data_in_leaf": 20,
+    "learning_rate": 0.1,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.6,
+    "bagging_freq": 1,
+    "num_threads": 1,
+    "seed": 3,
+}
+
+
+def table(n: int = 3000) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(n, 6)).astype(np.float32)
+    rows[:, 4] = np.round(rows[:, 4])  # ties with thresholds, and zeros
+    rows[:, 5] = generator.integers(0, 3, n)
+    score = rows[:, 0] * rows[:, 1] + rows[:, 4] - rows[:, 5]
+    return rows, generator.random(n) < 1 / (1 + np.exp(-score))
+
+
+def test_the_trees_predict_what_lightgbm_predicts() -> None:
+    import lightgbm
+
+    rows, labels = table()
+    forest = Forest.fit(rows, labels, options=OPTIONS, n_rounds=60)
+    options = {"objective": "binary", "verbose": -1, "deterministic": True, "use_missing": False}
+    booster = lightgbm.train(
+        options | OPTIONS, lightgbm.Dataset(rows, labels.astype(np.float32)), 60
+    )
+    wanted = booster.predict(rows, raw_score=True)
+    got = forest.predict(rows)
+    assert forest.n_trees == 60
+    assert np.abs(got - wanted).max() <= 1e-12
+    assert np.std(got) > 0.5
+
+
+def test_the_same_input_gives_the_same_trees() -> None:
+    rows, labels = table()
+    first, second = (Forest.fit(rows, labels, options=OPTIONS, n_rounds=10) for _ in range(2))
+    for name, array in first.arrays().items():
+        assert np.array_equal(array, second.arrays()[name])
+
+
+def test_a_tree_worked_by_hand() -> None:
+    tree = {
+        "split_feature": 1,
+        "threshold": 0.5,
+        "decision_type": "<=",
+        "left_child": {"leaf_value": 1.0},
+        "right_child": {
+            "split_feature": 0,
+            "threshold": -2.0,
+            "decision_type": "<=",
+            "left_child": {"leaf_value": 10.0},
+            "right_child": {"leaf_value": 100.0},
+        },
+    }
+    forest = Forest.of_trees([tree, {"leaf_value": 0.25}])
+    rows = np.array([[0, 0.5], [9, -1], [-2, 0.6], [-1.9, 0.6]], dtype=np.float32)
+    assert forest.predict(rows).tolist() == [1.25, 1.25, 10.25, 100.25]
+    assert forest.predict(rows[:0]).tolist() == []
+    with pytest.raises(FitError, match="tests by =="):
+        Forest.of_trees([tree | {"decision_type": "=="}])
+
+
+def test_thresholds_between_two_float32_numbers_keep_their_side() -> None:
+    one = np.float32(1.0)
+    above = np.nextafter(one, np.float32(2.0))
+    for threshold, passes in ((1.0, [True, False]), ((1.0 + float(above)) / 2, [True, False])):
+        tree = {
+            "split_feature": 0,
+            "threshold": threshold,
+            "decision_type": "<=",
+            "left_child": {"leaf_value": 1.0},
+            "right_child": {"leaf_value": 0.0},
+        }
+        rows = np.array([[one], [above]], dtype=np.float32)
+        assert Forest.of_trees([tree]).predict(rows).astype(bool).tolist() == passes
+
+
+def test_progress_ends_at_1() -> None:
+    rows, labels = table(500)
+    told: list[float] = []
+    Forest.fit(
+        rows, labels, options=OPTIONS, n_rounds=4, on_progress=lambda _, part: told.append(part)
+    )
+    assert told == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_a_saved_forest_predicts_the_same_and_a_spoiled_one_is_refused() -> None:
+    rows, labels = table()
+    forest = Forest.fit(rows, labels, options=OPTIONS, n_rounds=10)
+    arrays = forest.arrays()
+    again = Forest.of_arrays(arrays, n_features=6)
+    assert np.array_equal(again.predict(rows), forest.predict(rows))
+    with pytest.raises(ArtifactError, match="do not fit together"):
+        Forest.of_arrays(arrays, n_features=4)
+    for name, spoil in (
+        ("forest_values", lambda a: a[:-1]),
+        ("forest_values", lambda a: a * np.nan),
+        ("forest_masks", lambda a: a.astype(np.int32)),
+        ("forest_thresholds", lambda a: a * np.float32(np.nan)),
+    ):
+        with pytest.raises(ArtifactError), np.errstate(invalid="ignore"):
+            Forest.of_arrays(arrays | {name: spoil(arrays[name])}, n_features=6)
