@@ -37,6 +37,8 @@ from recommender.engine.progress import OnProgress
 from recommender.engine.ranker import Ranker
 from recommender.engine.ranking import Ranked, rank, rank_batch, rank_places, top_k
 from recommender.engine.series import NO_GROUP, Series
+from recommender.engine.two_stage import TwoStageRanker
+from recommender.engine.two_stage_config import TwoStageConfig
 from recommender.engine.vocabulary import UNKNOWN, Vocabulary
 
 __all__ = [
@@ -66,6 +68,8 @@ __all__ = [
     "Ranker",
     "Series",
     "SimilarItems",
+    "TwoStageConfig",
+    "TwoStageRanker",
     "Vocabulary",
     "bootstrap_interval",
     "coverage_at_k",
