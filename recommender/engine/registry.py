@@ -77,6 +77,23 @@ _ALL: Final = (
         ranks=False,
         predicts=True,
     ),
+    Algorithm(
+        "dot_product",
+        "embeddings.dot_product",
+        "DotProductPredictor",
+        "DotProductConfig",
+        ranks=False,
+        predicts=True,
+    ),
+    Algorithm(
+        "neural",
+        "embeddings.neural",
+        "NeuralPredictor",
+        "NeuralConfig",
+        ranks=False,
+        predicts=True,
+    ),
+    Algorithm("stars", "stars", "StarsPredictor", "StarsConfig", ranks=False, predicts=True),
 )
 
 ALGORITHMS: Final[Mapping[str, Algorithm]] = MappingProxyType(

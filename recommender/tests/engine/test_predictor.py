@@ -25,6 +25,7 @@ from recommender.engine import (
 from recommender.engine.als_residuals import AlsResidualsConfig, AlsResidualsPredictor
 from recommender.engine.biases import BiasesConfig, BiasesPredictor
 from recommender.engine.predictor import RatingPredictor, as_pairs, as_predicted_stars
+from recommender.engine.stars import StarsConfig, StarsPredictor
 from recommender.engine.user_knn import UserKnnRanker
 from recommender.tests.engine.conftest import random_interactions
 
@@ -34,6 +35,8 @@ CASES: dict[str, Make] = {
     "biases": BiasesPredictor,
     "user_knn": UserKnnRanker,
     "als_residuals": lambda: AlsResidualsPredictor(AlsResidualsConfig(n_factors=4)),
+    # With the embeddings every fit takes seconds: test_stars.py has one, and test_embeddings.py.
+    "stars": lambda: StarsPredictor(StarsConfig(embeddings=False, n_rounds=20)),
 }
 
 NOBODY = Profile(np.array([], dtype=np.int64), np.array([]))

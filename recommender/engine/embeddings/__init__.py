@@ -1,0 +1,1 @@
+"""Predictors of stars whose item embeddings Keras trains; serving needs numpy alone."""

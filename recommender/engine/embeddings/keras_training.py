@@ -1,0 +1,192 @@
+"""Everything about training that the two Keras models share; TensorFlow loads on first use."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.engine.embeddings.config import EmbeddingSettings
+from recommender.engine.errors import FitError
+from recommender.engine.progress import OnProgress
+
+_PREDICTION_BATCH: Final = 65_536
+
+
+@dataclass(frozen=True)
+class LossHistory:
+    """Mean squared error after each epoch, in squared stars, without the penalties.
+
+    Parameters
+    ----------
+    training : tuple of float. Average over the epoch's batches, while the weights move.
+    validation : tuple of float. Of the validation part; empty when there is none.
+    best_epoch : int. The one whose weights were kept, from 1.
+    """
+
+    training: tuple[float, ...]
+    validation: tuple[float, ...]
+    best_epoch: int
+
+
+def load_keras(seed: int) -> ModuleType:
+    """Import Keras, seed it, and ask TensorFlow for operations that give the same bits again.
+
+    Raises
+    ------
+    FitError
+        When TensorFlow is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what fails raises
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        import keras
+        import tensorflow as tf
+    except ImportError as error:
+        raise FitError(
+            f"embeddings are trained by TensorFlow, which cannot be imported: {error}; "
+            "install requirements.txt on the machine that trains."
+        ) from error
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    module: ModuleType = keras
+    return module
+
+
+def train(
+    model: Any,
+    inputs: Sequence[NDArray[Any]],
+    stars: NDArray[np.float32],
+    settings: EmbeddingSettings,
+    *,
+    seed: int,
+    log_folder: Path | None = None,
+    on_progress: OnProgress | None = None,
+    stage: str = "embeddings",
+) -> LossHistory:
+    """Train a compiled model and leave the weights of its best epoch in it.
+
+    Parameters
+    ----------
+    model : keras.Model with the inputs of ``inputs``; compiled here.
+    inputs : sequence of arrays, each of length n_ratings.
+    stars : float32 array, shape (n_ratings,).
+    settings : EmbeddingSettings.
+    seed : int. Which ratings are the validation part.
+    log_folder : Path or None. Where TensorBoard's log is written.
+    on_progress : callable or None. Told after every epoch; an exception it raises ends the fit.
+    stage : str. What it is told.
+
+    Returns
+    -------
+    LossHistory.
+
+    Raises
+    ------
+    FitError
+        When the loss is not finite.
+    """
+    import keras
+
+    model.compile(
+        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        loss="mean_squared_error",
+        metrics=["mean_squared_error"],
+    )
+    withheld = np.random.default_rng(seed).random(len(stars)) < settings.validation_part
+    has_validation = bool(withheld.any())
+
+    def report(epoch: int, _: Any = None) -> None:
+        if on_progress:
+            on_progress(stage, (epoch + 1) / settings.n_epochs)
+
+    callbacks: list[Any] = [
+        keras.callbacks.TerminateOnNaN(),
+        keras.callbacks.LambdaCallback(on_epoch_end=report),
+    ]
+    if log_folder is not None:
+        callbacks.append(_tensorboard_log(log_folder))
+    with tempfile.TemporaryDirectory(prefix="bookrec-checkpoint-") as folder:
+        checkpoint = Path(folder) / "best.weights.h5"
+        if has_validation:
+            monitored = "val_mean_squared_error"
+            callbacks += [
+                keras.callbacks.ModelCheckpoint(
+                    str(checkpoint),
+                    monitor=monitored,
+                    mode="min",
+                    save_best_only=True,
+                    save_weights_only=True,
+                ),
+                keras.callbacks.EarlyStopping(
+                    monitor=monitored, mode="min", patience=settings.patience
+                ),
+            ]
+        fitted = model.fit(
+            [column[~withheld] for column in inputs],
+            stars[~withheld],
+            batch_size=settings.batch_size,
+            epochs=settings.n_epochs,
+            validation_data=(
+                ([column[withheld] for column in inputs], stars[withheld])
+                if has_validation
+                else None
+            ),
+            validation_batch_size=_PREDICTION_BATCH,
+            callbacks=callbacks,
+            verbose=0,
+        ).history
+        training = tuple(float(value) for value in fitted["mean_squared_error"])
+        validation = tuple(float(value) for value in fitted.get("val_mean_squared_error", ()))
+        if not np.isfinite(training).all():
+            raise FitError(
+                f"the training error became {training[-1]}; lower learning_rate "
+                f"({settings.learning_rate})."
+            )
+        if has_validation:
+            model.load_weights(str(checkpoint))
+    best = int(np.argmin(validation)) + 1 if validation else len(training)
+    if on_progress:
+        on_progress(stage, 1.0)
+    return LossHistory(training, validation, best)
+
+
+def _tensorboard_log(folder: Path) -> Any:
+    """Return a callback that writes each epoch's figures as TensorBoard's event files.
+
+    By TensorFlow's own writer: Keras' callback needs the tensorboard package, which a machine
+    that only trains need not have.
+    """
+    import keras
+    import tensorflow as tf
+
+    writer = tf.summary.create_file_writer(str(folder))
+    metadata = tf.compat.v1.SummaryMetadata()
+    metadata.plugin_data.plugin_name = "scalars"
+    metadata.data_class = 1  # DATA_CLASS_SCALAR of TensorFlow's summary.proto
+
+    def write(epoch: int, figures: dict[str, float] | None) -> None:
+        with writer.as_default():
+            for name, value in (figures or {}).items():
+                tf.summary.write(
+                    f"epoch_{name}", tf.constant(value, tf.float32), step=epoch, metadata=metadata
+                )
+        writer.flush()
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=write, on_train_end=lambda _: writer.close())
+
+
+def weights_of(model: Any, layer: str, place: int = 0) -> NDArray[np.float32]:
+    """Return a copy of one of a layer's weight arrays."""
+    array: NDArray[np.float32] = np.array(
+        model.get_layer(layer).get_weights()[place], dtype=np.float32
+    )
+    return array
