@@ -176,11 +176,10 @@ class TwoStageRanker(Ranker):
     def scores(self, profile: Profile, excluded: ArrayLike = ()) -> NDArray[np.float32]:
         """Return the score of every item; see ``Ranker.scores``.
 
-        A candidate's score is the second stage's probability that the reader likes it (0..1,
-        above 0), in the first stage's terms that it is among the books to be found. All others
-        follow in the order of the first stage, their linear score less the highest of them: 0
-        or below. Without a second stage, or for a reader without ratings, the scores are those
-        of ``linear``.
+        A candidate's score is the second stage's probability that it is among the next books
+        that the reader likes (0..1, above 0). All others follow in the order of the first
+        stage, their linear score less the highest of them: 0 or below. Without a second stage,
+        or for a reader without ratings, the scores are those of ``linear``.
 
         Parameters
         ----------

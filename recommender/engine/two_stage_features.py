@@ -19,6 +19,7 @@ N_TAG_FACTORS: Final = 64
 _YEARS: Final = (1900.0, 2018.0)
 _UNKNOWN_YEAR: Final = 2000.0
 _NO_VOLUME: Final = -50.0
+_ONE_THREAD: Final = 1 << 18
 
 # Of the candidate by the first stage: score, place, score relative to the first and the tenth.
 HEAD: Final = ("score", "place", "of_first", "of_tenth")
@@ -217,6 +218,20 @@ def other_features(reader: Reader, weights: NDArray[np.float32]) -> NDArray[np.f
     return np.stack((sums, terms.max(axis=1), ranks), axis=1).astype(np.float32)
 
 
+def _product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return left @ right by products small enough for one thread.
+
+    OpenBLAS wakes its threads for more than 2^18 terms. On a busy machine the wait for them is
+    several times the whole list's time.
+    """
+    n_rows = max(1, _ONE_THREAD // max(right.size, 1))
+    if len(left) <= n_rows:
+        return left @ right
+    return np.concatenate(
+        [left[first : first + n_rows] @ right for first in range(0, len(left), n_rows)]
+    )
+
+
 def _main_features(
     reader: Reader, everybodys_stars: NDArray[np.float32], weights: NDArray[np.float32]
 ) -> NDArray[np.float32]:
@@ -227,13 +242,13 @@ def _main_features(
         (stars < 2.5, (stars >= 2.5) & (stars < 3.5), (stars >= 3.5) & (stars < 4.5), stars >= 4.5),
         axis=1,
     ).astype(np.float32)
-    by_stars = weights @ stars_class
+    by_stars = _product(weights, stars_class)
     n_top = min(3, len(stars))
     strongest = np.partition(terms, len(stars) - n_top, axis=1)[:, len(stars) - n_top :]
     most = np.maximum(strongest.max(axis=1), 0)
     positive = np.maximum(weights, 0)
     about = np.stack((np.ones_like(stars), stars - stars.mean(), stars - everybodys_stars), axis=1)
-    total, beyond_mean, beyond_all = (positive @ about).T
+    total, beyond_mean, beyond_all = _product(positive, about).T
     return np.concatenate(
         (
             terms.sum(axis=1)[:, np.newaxis],
@@ -265,15 +280,15 @@ def _pair_features(
     own_tags, tags = tables.tags[read], tables.tags[candidates]
     taste = (counts + np.float32(1e-3)) @ own_tags
     taste /= np.linalg.norm(taste) + np.float32(1e-9)
-    near = tags @ own_tags.T
+    near = _product(tags, own_tags.T)
     n_near = min(5, len(read))
     nearest = np.partition(near, len(read) - n_near, axis=1)[:, len(read) - n_near :]
 
     author, series = tables.authors[candidates], tables.series[candidates]
     same_author = (author[:, np.newaxis] == tables.authors[read]) & (author >= 0)[:, np.newaxis]
-    n_author, liking, deviation, author_stars = (same_author.astype(np.float32) @ about).T
+    n_author, liking, deviation, author_stars = _product(same_author.astype(np.float32), about).T
     same_series = (series[:, np.newaxis] == tables.series[read]) & (series >= 0)[:, np.newaxis]
-    n_series, _, _, series_stars = (same_series.astype(np.float32) @ about).T
+    n_series, _, _, series_stars = _product(same_series.astype(np.float32), about).T
     volume = tables.column("volume")
     own_volumes, volumes = volume[read], volume[candidates]
     last_read = np.where(same_series, own_volumes, -1.0).max(axis=1)

@@ -27,7 +27,7 @@ from recommender.engine import (
 from recommender.engine.two_stage import TwoStageRanker
 from recommender.engine.two_stage_config import TwoStageConfig
 from recommender.engine.two_stage_examples import draw_splits
-from recommender.engine.two_stage_features import FEATURES
+from recommender.engine.two_stage_features import FEATURES, _product
 from recommender.tests.engine.conftest import random_interactions
 
 N_ITEMS = 120
@@ -331,3 +331,12 @@ def test_progress_rises_from_0_to_1() -> None:
     assert parts == sorted(parts)
     assert (parts[0], parts[-1]) == (0.0, 1.0)
     assert {"gram matrix", "examples", "second stage"} <= {stage for stage, _ in told}
+
+
+@pytest.mark.parametrize("shape", [(100, 64, 100), (3, 2, 4), (5, 3, 1 << 17), (1, 1, 1)])
+def test_a_product_in_pieces_is_the_product(shape: tuple[int, int, int]) -> None:
+    generator = np.random.default_rng(0)
+    left = generator.normal(size=shape[:2]).astype(np.float32)
+    right = generator.normal(size=shape[1:]).astype(np.float32)
+    # float32 sums of at most 64 terms
+    np.testing.assert_allclose(_product(left, right), left @ right, rtol=1e-4, atol=1e-4)
