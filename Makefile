@@ -41,6 +41,7 @@ format: install-dev ## Put every file into the project's form.
 	$(PY) -m ruff format .
 
 run: install ## Run the development server, which restarts when a file changes.
+	@$(PY) manage.py migrate --verbosity 0
 	@exec env DEBUG=1 $(PY) manage.py runserver "$${HOST:-127.0.0.1}:$${PORT:-8000}"
 
 # Compared by content and copied only after success: an interrupted install is done again, and a

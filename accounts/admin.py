@@ -2,6 +2,7 @@ from typing import ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.http import HttpRequest
 
 from accounts.models import User
 
@@ -14,6 +15,12 @@ class ReaderAdmin(UserAdmin):
     ordering = ("-date_joined", "-id")
     # Counting 50,000 readers again for every page says nothing.
     show_full_result_count = False
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Imported readers are data: the database refuses to make people of them."""
+        imported = obj is not None and obj.source != User.Source.SITE
+        return not imported and super().has_change_permission(request, obj)
+
     readonly_fields = ("source", "external_id", "last_login", "date_joined")
     fieldsets: ClassVar = (
         *(UserAdmin.fieldsets or ()),

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accounts.models import ApiToken, User
+from accounts.selectors import has_email, has_username, username_for_login
 
 EMAIL_TAKEN = "An account with this e-mail address already exists."
 USERNAME_TAKEN = "A user with that username already exists."
@@ -29,9 +30,12 @@ def sign_up(*, username: str, email: str, password: str) -> User:
     if not user.email:
         problems.setdefault("email", ["An e-mail address is needed to reset a lost password."])
     # Asked for here so that the answer names the field; the constraints decide in a race.
-    if User.objects.filter(username__iexact=user.username).exists():
+    if has_username(user.username):
         problems.setdefault("username", [USERNAME_TAKEN])
-    if user.email and User.objects.filter(email__iexact=user.email).exists():
+    # People log in with either, so nobody may take another's address as a name, or the reverse.
+    if user.username.lower() != user.email.lower() and has_email(user.username):
+        problems.setdefault("username", [USERNAME_TAKEN])
+    if user.email and (has_email(user.email) or has_username(user.email)):
         problems.setdefault("email", [EMAIL_TAKEN])
     try:
         validate_password(password, user)
@@ -57,7 +61,8 @@ def issue_token(*, username: str, password: str) -> tuple[ApiToken, str] | None:
 
     The secret is shown this once; the database keeps its digest only.
     """
-    user = authenticate(username=username, password=password)
+    name = username_for_login(User.normalize_username(username.strip()))
+    user = authenticate(username=name, password=password)
     if user is None:
         return None
     token, secret = ApiToken.objects.create(user=user)

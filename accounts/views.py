@@ -47,15 +47,34 @@ def _too_many(request: HttpRequest, wait_seconds: float | None) -> HttpResponse:
     return response
 
 
-class LogInView(Throttled, auth_views.LoginView):
+class NotBackHere(RedirectURLMixin):
+    """Ignores a `next` that names the form itself, which would lead round and round."""
+
+    request: HttpRequest
+
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
+        url = super().get_redirect_url()
+        return "" if url.split("?")[0] == self.request.path else url
+
+
+class LogInView(Throttled, NotBackHere, auth_views.LoginView):
     form_class = LoginForm
     template_name = "accounts/login.html"
     redirect_authenticated_user = True
     throttle_class = LoginThrottle
 
 
+class AdminLogInView(LogInView):
+    """The door to the administration, counted like the other one.
+
+    Who is logged in but no staff is asked for another login here, not sent back and forth.
+    """
+
+    redirect_authenticated_user = False
+
+
 @method_decorator([sensitive_post_parameters("password"), never_cache], name="dispatch")
-class SignUpView(Throttled, RedirectURLMixin, FormView):
+class SignUpView(Throttled, NotBackHere, FormView):
     form_class = SignUpForm
     template_name = "accounts/signup.html"
     next_page = settings.LOGIN_REDIRECT_URL

@@ -31,8 +31,8 @@ def ready(request: HttpRequest) -> JsonResponse:
     Without PostgreSQL, or with no model at all, it is not ready.
     """
     checks = {"database": _database(), "redis": _redis()}
-    checks["model"] = model_state() if checks["database"] == "ok" else "unknown"
-    down = checks["database"] != "ok" or checks["model"] == "missing"
+    checks["model"] = _model() if checks["database"] == "ok" else "unknown"
+    down = checks["database"] != "ok" or checks["model"] in ("missing", "unknown")
     healthy = all(state == "ok" for state in checks.values())
     status = "down" if down else "ready" if healthy else "degraded"
     return JsonResponse({"status": status, "checks": checks}, status=503 if down else 200)
@@ -46,6 +46,14 @@ def _database() -> str:
         logger.error("health: the database does not answer: %s", error)
         return "down"
     return "ok"
+
+
+def _model() -> str:
+    try:
+        return model_state()
+    except DatabaseError as error:
+        logger.error("health: the database has not been migrated: %s", error)
+        return "unknown"
 
 
 def _redis() -> str:

@@ -46,6 +46,15 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     return response
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that Django itself refuses: too large, for an unknown host."""
+    if not request.path.startswith(API_PREFIX):
+        return defaults.bad_request(request, exception)
+    return JsonResponse(
+        problem(400, "The request is not valid."), status=400, content_type=MEDIA_TYPE
+    )
+
+
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an unknown address: a problem below the API, a page elsewhere."""
     if not request.path.startswith(API_PREFIX):

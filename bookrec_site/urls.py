@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.views import AdminLogInView
 from bookrec_site import views
 
 urlpatterns = [
@@ -15,8 +16,11 @@ urlpatterns = [
     path("", include("recommender.urls")),
     path("api/v1/", include("bookrec_site.api_urls")),
     path("health/", include("bookrec_site.health_urls")),
+    # Before the administration's own log-in, which nothing slows down.
+    path("admin/login/", AdminLogInView.as_view()),
     path("admin/", admin.site.urls),
 ]
 
+handler400 = "bookrec_site.problems.bad_request"
 handler404 = "bookrec_site.problems.page_not_found"
 handler500 = "bookrec_site.problems.server_error"

@@ -8,6 +8,7 @@ from rest_framework.views import APIView
 
 from accounts.requests import ReaderApiRequest
 from catalog.models import Book
+from ratings.errors import BookGone
 from ratings.models import Rating
 from ratings.selectors import stars_given
 from ratings.services import rate_book, remove_rating
@@ -17,8 +18,8 @@ class RatingInput(serializers.Serializer):
     stars = serializers.IntegerField(min_value=1, max_value=5)
 
     def to_internal_value(self, data: object) -> dict[str, int]:
-        # DRF reads true as 1 only through a string; refuse every bool plainly.
-        if isinstance(data, dict) and isinstance(data.get("stars"), bool):
+        # A number, not a text that looks like one: DRF would take "4.0" and Arabic digits too.
+        if isinstance(data, dict) and isinstance(data.get("stars"), bool | str):
             raise serializers.ValidationError({"stars": ["A valid integer is required."]})
         fields: dict[str, int] = super().to_internal_value(data)
         return fields
@@ -38,11 +39,15 @@ class BookRatingView(APIView):
         book = _book(book_id)
         form = RatingInput(data=request.data)
         form.is_valid(raise_exception=True)
-        rating = rate_book(user=request.user, book=book, stars=form.validated_data["stars"])
+        try:
+            rating = rate_book(user=request.user, book=book, stars=form.validated_data["stars"])
+        except BookGone as error:
+            raise NotFound(str(error)) from error
         return Response(_shown(rating))
 
     def delete(self, request: ReaderApiRequest, book_id: int) -> Response:
-        remove_rating(user=request.user, book=_book(book_id))
+        # Of a hidden book too: it still counts in the reader's lists.
+        remove_rating(user=request.user, book=get_object_or_404(Book, pk=book_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
@@ -14,6 +14,7 @@ from accounts.models import User
 from accounts.requests import ReaderRequest
 from catalog.models import Book
 from catalog.selectors import load_cards, visible_books
+from ratings.errors import BookGone
 from ratings.marks import MarkedBook, marked
 from ratings.selectors import ratings_for_user, shelf_for_user
 from ratings.services import rate_book, remove_rating, shelve_book, unshelve_book
@@ -41,7 +42,10 @@ def rate(request: HttpRequest, book_id: int) -> HttpResponse:
         if remove_rating(user=request.user, book=book):
             messages.success(request, f"Your stars for “{book.title}” are removed.")
     elif stars in ("1", "2", "3", "4", "5"):
-        rate_book(user=request.user, book=book, stars=int(stars))
+        try:
+            rate_book(user=request.user, book=book, stars=int(stars))
+        except BookGone as error:
+            raise Http404(str(error)) from error
         plural = "star" if stars == "1" else "stars"
         messages.success(request, f"You gave “{book.title}” {stars} {plural}.")
     else:
@@ -59,7 +63,10 @@ def shelve(request: HttpRequest, book_id: int) -> HttpResponse:
         return redirect_to_login(back)
     action = request.POST.get("action", "")
     if action == "add":
-        shelve_book(user=request.user, book=book)
+        try:
+            shelve_book(user=request.user, book=book)
+        except BookGone as error:
+            raise Http404(str(error)) from error
         messages.success(request, f"“{book.title}” is on your to-read shelf.")
     elif action == "remove":
         if unshelve_book(user=request.user, book=book):

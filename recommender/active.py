@@ -68,11 +68,12 @@ class _Holder:
             .first()
         )
         if wanted is None:
-            self._model = None
+            self._model, self._failed_run = None, None
             return None
         run_id, artifact = wanted
         model = self._model
         if model is not None and model.run_id == run_id:
+            self._failed_run = None
             return model
         with self._lock:
             if self._model is not None and self._model.run_id == run_id:

@@ -195,9 +195,15 @@ def _most_read(taken: set[int], k: int) -> list[Book]:
 
 
 def _popular(model: ActiveModel, taken: set[int], k: int) -> list[Book]:
-    ids = [book for book in model.catalog.items.ids[model.popular].tolist() if book not in taken]
-    # Half as many again: some may be hidden or deleted since the fit.
-    return _in_order(ids[: k + k // 2 + 5])[:k]
+    """Return well-liked books of many kinds, then the most read ones when those run out."""
+    popular = model.catalog.items.ids[model.popular].tolist()
+    shown = visible_books().filter(pk__in=popular).values_list("pk", flat=True)
+    # Some may have been hidden or deleted since the fit.
+    left = set(shown) - taken
+    books = _in_order([book for book in popular if book in left][:k])
+    if len(books) < k:
+        books += _most_read(taken | {book.pk for book in books}, k - len(books))
+    return books
 
 
 def _hidden_book_ids() -> set[int]:

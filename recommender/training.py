@@ -2,6 +2,8 @@
 
 import logging
 import resource
+import secrets
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +37,7 @@ logger = logging.getLogger(__name__)
 # At most so many readers (and a tenth of all) are kept from the fit, to measure it on them.
 MAX_HELD_OUT = 1000
 MIN_HELD_OUT_RATINGS = 5
+KEPT_ARTIFACTS = 5
 # Identifies the lock that a fitting process holds for as long as it lives.
 ADVISORY_LOCK = 7_166_401
 
@@ -162,7 +165,8 @@ def _fit_and_publish(run: TrainingRun, stages: _Stages) -> None:
             }
             _pass_gate(run)
     with stages.stage("publishing"):
-        folder = f"run-{run.pk:06d}"
+        # The folder outlives databases: a number alone may have been used by an earlier one.
+        folder = f"run-{run.pk:06d}-{secrets.token_hex(4)}"
         write_artifact(
             settings.ARTIFACTS_DIR / folder,
             {
@@ -174,6 +178,7 @@ def _fit_and_publish(run: TrainingRun, stages: _Stages) -> None:
             metrics=run.metrics,
         )
     _activate(run, folder)
+    _remove_old_artifacts()
 
 
 def _hold_out(interactions: Interactions, seed: int) -> tuple[Interactions, Holdout | None]:
@@ -199,12 +204,31 @@ def _pass_gate(run: TrainingRun) -> None:
 def _activate(run: TrainingRun, artifact: str) -> None:
     """Move the pointer: from this commit on, web processes load the new artifact."""
     with transaction.atomic():
+        # Another run may have declared this one dead after a lost connection.
+        under_way = TrainingRun.objects.select_for_update().filter(
+            pk=run.pk, status__in=TrainingRun.UNDER_WAY
+        )
+        if not under_way.exists():
+            raise TrainingUnderWay("This run was declared dead while it fitted.")
         TrainingRun.objects.filter(status=TrainingRun.Status.ACTIVE).update(
             status=TrainingRun.Status.RETIRED
         )
         run.status = TrainingRun.Status.ACTIVE
         run.artifact = artifact
         _close(run)
+
+
+def _remove_old_artifacts() -> None:
+    """Delete the files of retired runs but the last few, which one may want to go back to."""
+    retired = TrainingRun.objects.filter(status=TrainingRun.Status.RETIRED).exclude(artifact="")
+    for old in retired.order_by("-id")[KEPT_ARTIFACTS:]:
+        folder = settings.ARTIFACTS_DIR / old.artifact
+        # The row first: a folder that is left over harms less than a run without its files.
+        TrainingRun.objects.filter(pk=old.pk).update(artifact="")
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            logger.warning("the files of run %d were not removed: %s", old.pk, error)
 
 
 def _close(run: TrainingRun) -> None:

@@ -65,6 +65,8 @@ def test_a_stranger_is_asked_to_log_in(method: str) -> None:
         {"stars": 6},
         {"stars": 4.5},
         {"stars": "many"},
+        {"stars": "4"},
+        {"stars": "٤"},
         {"stars": None},
         {"stars": True},
         {"stars": [4]},
@@ -101,3 +103,9 @@ def test_post_is_no_way_to_rate() -> None:
     response = signed_in(UserFactory()).post(address(BookFactory().pk), {"stars": 4})
     assert response.status_code == 405
     assert response["Content-Type"] == "application/problem+json"
+
+
+def test_the_stars_of_a_hidden_book_can_be_taken_back() -> None:
+    rating = RatingFactory(book__is_hidden=True)
+    assert signed_in(rating.user).delete(address(rating.book_id)).status_code == 204
+    assert not Rating.objects.exists()

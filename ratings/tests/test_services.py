@@ -4,8 +4,9 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from accounts.tests.factories import UserFactory
+from catalog.models import Book
 from catalog.tests.factories import BookFactory
-from ratings.errors import InvalidStars
+from ratings.errors import BookGone, InvalidStars
 from ratings.models import Rating, ShelfEntry
 from ratings.selectors import site_histogram, stars_by_book, stars_given
 from ratings.services import rate_book, remove_rating, shelve_book, unshelve_book
@@ -121,3 +122,15 @@ def test_ratings_given_at_once_from_two_tabs_leave_one_row() -> None:
         thread.join()
     assert failures == []
     assert Rating.objects.get().stars in (1, 2, 4, 5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_book_that_is_deleted_meanwhile_is_named() -> None:
+    alice, book = UserFactory(), BookFactory()
+    stale = Book.objects.get(pk=book.pk)
+    book.delete()
+    with pytest.raises(BookGone):
+        rate_book(user=alice, book=stale, stars=5)
+    with pytest.raises(BookGone):
+        shelve_book(user=alice, book=stale)
+    assert not Rating.objects.exists()

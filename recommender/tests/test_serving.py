@@ -1,7 +1,7 @@
 import pytest
 
 from accounts.tests.factories import UserFactory
-from catalog.models import Series, Volume
+from catalog.models import Book, Series, Volume
 from catalog.tests.factories import BookFactory
 from ratings.services import rate_book, remove_rating, shelve_book
 from recommender.active import holder
@@ -202,3 +202,31 @@ def test_a_flipped_byte_is_noticed_before_serving(trained, bob, artifacts) -> No
     holder.forget()
     assert recommendations_for(bob, k=5).basis == "popular"
     assert model_state() == "stale"
+
+
+def test_when_the_popular_books_are_hidden_others_are_shown(trained) -> None:
+    charlie = UserFactory(username="charlie")
+    hidden = [item.book.pk for item in recommendations_for(charlie, k=20).items]
+    Book.objects.filter(pk__in=hidden).update(is_hidden=True)
+    left = {item.book.pk for item in recommendations_for(charlie, k=10).items}
+    assert left == set(Book.objects.filter(is_hidden=False).values_list("pk", flat=True))
+
+
+def test_books_of_another_catalogue_are_shown_until_a_model_is_trained(trained) -> None:
+    """Real data has replaced the built-in set, whose model is still the active one."""
+    Book.objects.all().delete()
+    fresh = BookFactory(ratings_count=5)
+    assert popular_books(3) == [fresh]
+    assert [item.book for item in recommendations_for(UserFactory(), k=3).items] == [fresh]
+
+
+def test_a_pointer_moved_back_is_no_longer_stale(trained, bob) -> None:
+    recommendations_for(bob)
+    served = TrainingRun.objects.get(status="active")
+    TrainingRun.objects.filter(pk=served.pk).update(status="retired")
+    broken = TrainingRun.objects.create(trigger="test", status="active", artifact="run-broken")
+    assert model_state() == "stale"
+    broken.delete()
+    assert model_state() == "missing"
+    TrainingRun.objects.filter(pk=served.pk).update(status="active")
+    assert model_state() == "ok"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from accounts.tests.factories import UserFactory
 from catalog.models import BookTag, DataImport, Tag
@@ -168,3 +168,39 @@ def test_a_deleted_reader_is_in_no_later_dataset(two_tastes) -> None:
     user_id = alice.pk
     alice.delete()
     assert user_id not in load_dataset().interactions.user_ids
+
+
+def test_artifacts_of_an_earlier_database_are_in_nobodys_way(two_tastes, artifacts) -> None:
+    run = run_training(trigger="test")
+    TrainingRun.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT setval(pg_get_serial_sequence('recommender_trainingrun', 'id'), %s, false)",
+            [run.pk],
+        )
+    again = run_training(trigger="test")
+    assert again.pk == run.pk
+    assert again.artifact != run.artifact
+
+
+def test_the_files_of_the_last_runs_are_kept(trained, artifacts, monkeypatch) -> None:
+    monkeypatch.setattr(training, "KEPT_ARTIFACTS", 1)
+    for _ in range(2):
+        run_training(trigger="test")
+    kept = set(TrainingRun.objects.exclude(artifact="").values_list("artifact", flat=True))
+    assert len(kept) == 2
+    assert {path.name for path in artifacts.iterdir()} == kept
+
+
+def test_a_run_that_was_declared_dead_does_not_go_live(trained, monkeypatch) -> None:
+    real = training.write_artifact
+
+    def declared_dead(*args: object, **kwargs: object) -> object:
+        TrainingRun.objects.filter(status="evaluating").update(status="failed")
+        return real(*args, **kwargs)
+
+    active = TrainingRun.objects.get(status="active")
+    monkeypatch.setattr(training, "write_artifact", declared_dead)
+    with pytest.raises(TrainingUnderWay, match="declared dead"):
+        run_training(trigger="test")
+    assert TrainingRun.objects.get(status="active") == active
