@@ -46,9 +46,9 @@ class UserKnnConfig:
     """
 
     n_neighbours: int = 50
-    n_raters: int = 1000
+    n_raters: int = 2000
     shrinkage: float = 5.0
-    rater_shrinkage: float = 0.5
+    rater_shrinkage: float = 2.0
     star_weights: StarWeights = STAR_WEIGHTS
     shelf_weight: float = 1.0
     user_damping: float = 3.0
@@ -248,8 +248,9 @@ class UserKnnRanker(Ranker):
         scale = own_length * lengths + config.shrinkage
         similarities = np.zeros(len(lengths))
         np.divide(dots, scale, out=similarities, where=dots > 0)
-        nearest = top_k(similarities, k)
-        nearest = nearest[similarities[nearest] > 0]
+        # Without the zeros: selecting among mostly equal numbers takes forty times as long.
+        similar = np.flatnonzero(similarities)
+        nearest = similar[top_k(similarities[similar], k)]
         return Neighbours(nearest, similarities[nearest])
 
     def scores(self, profile: Profile) -> NDArray[np.float32]:
