@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import lightgbm
 import numpy as np
 import pytest
 
@@ -27,20 +28,74 @@ def table(n: int = 3000) -> tuple[np.ndarray, np.ndarray]:
     return rows, generator.random(n) < 1 / (1 + np.exp(-score))
 
 
-def test_the_trees_predict_what_lightgbm_predicts() -> None:
-    import lightgbm
+def boosted(
+    rows: np.ndarray, target: np.ndarray, n_rounds: int, **options: object
+) -> lightgbm.Booster:
+    options = {"verbose": -1, "deterministic": True} | OPTIONS | options
+    return lightgbm.train(options, lightgbm.Dataset(rows, target.astype(np.float32)), n_rounds)
 
-    rows, labels = table()
-    forest = Forest.fit(rows, labels, options=OPTIONS, n_rounds=60)
-    options = {"objective": "binary", "verbose": -1, "deterministic": True, "use_missing": False}
-    booster = lightgbm.train(
-        options | OPTIONS, lightgbm.Dataset(rows, labels.astype(np.float32)), 60
-    )
+
+# Two trees a lookup, one a lookup, more than one group of trees, more than one block of rows.
+@pytest.mark.parametrize(
+    ("n_leaves", "n_rounds", "n_rows"),
+    [(2, 9, 50), (4, 7, 3000), (15, 60, 3000), (16, 141, 5000), (17, 5, 800), (64, 6, 5000)],
+)
+def test_the_trees_predict_what_lightgbm_predicts(
+    n_leaves: int, n_rounds: int, n_rows: int
+) -> None:
+    rows, labels = table(n_rows)
+    options = OPTIONS | {"num_leaves": n_leaves, "min_data_in_leaf": 5}
+    forest = Forest.fit(rows, labels, options=options, n_rounds=n_rounds)
+    booster = boosted(rows, labels, n_rounds, objective="binary", use_missing=False, **options)
     wanted = booster.predict(rows, raw_score=True)
     got = forest.predict(rows)
-    assert forest.n_trees == 60
+    assert forest.n_trees == n_rounds
+    assert forest.values.shape[1] == n_leaves
     assert np.abs(got - wanted).max() <= 1e-12
-    assert np.std(got) > 0.5
+    assert np.std(got) > 0.05
+
+
+def test_what_is_not_known_goes_where_lightgbm_sends_it() -> None:
+    rows, labels = table()
+    whole = rows.copy()
+    generator = np.random.default_rng(1)
+    rows[:, 0][generator.random(len(rows)) < 0.2] = np.nan
+    rows[:, 1][labels & (generator.random(len(rows)) < 0.5)] = np.nan
+    target = np.where(np.isnan(rows[:, 0]), 2.0, rows[:, 4]) + labels
+    booster = boosted(rows, target, 40, objective="regression", num_leaves=31)
+    forest = Forest.of_lightgbm(booster)
+    assert set(np.unique(forest.missing_fails)) == {False, True}
+    assert np.abs(forest.predict(rows) - booster.predict(rows)).max() <= 1e-12
+    # Trees that met no NaN take it as 0.
+    booster = boosted(whole, target, 40, objective="regression")
+    assert np.abs(Forest.of_lightgbm(booster).predict(rows) - booster.predict(rows)).max() <= 1e-12
+
+
+def test_a_rows_sum_does_not_depend_on_the_rows_beside_it() -> None:
+    rows, labels = table(9000)
+    forest = Forest.fit(rows[:3000], labels[:3000], options=OPTIONS, n_rounds=200)
+    together = forest.predict(rows)
+    for first, end in ((0, 1), (0, 100), (4090, 4100), (3, 8999)):
+        assert np.array_equal(forest.predict(rows[first:end]), together[first:end])
+
+
+def test_boosters_that_are_no_plain_sum_are_refused() -> None:
+    rows, labels = table(500)
+    classes = np.arange(500) % 3
+    refused = {
+        "several outputs": boosted(rows, classes, 2, objective="multiclass", num_class=3),
+        "averages": boosted(rows, labels, 2, boosting="rf", objective="regression"),
+        "linear": boosted(rows, labels, 2, objective="regression", linear_tree=True),
+        "zeros as missing": boosted(rows, labels, 2, objective="regression", zero_as_missing=True),
+        "at most 64": boosted(
+            rows, rows[:, 0], 1, objective="regression", num_leaves=80, min_data_in_leaf=1
+        ),
+    }
+    for reason, booster in refused.items():
+        with pytest.raises(FitError, match=reason):
+            Forest.of_lightgbm(booster)
+    with pytest.raises(FitError, match="at least one tree"):
+        Forest.of_trees([])
 
 
 def test_the_same_input_gives_the_same_trees() -> None:
@@ -107,7 +162,11 @@ def test_a_saved_forest_predicts_the_same_and_a_spoiled_one_is_refused() -> None
     for name, spoil in (
         ("forest_values", lambda a: a[:-1]),
         ("forest_values", lambda a: a * np.nan),
-        ("forest_masks", lambda a: a.astype(np.int32)),
+        ("forest_node_branches", lambda a: a.astype(np.int32)),
+        ("forest_node_branches", lambda a: a + np.int16(2)),
+        ("forest_leaf_branches", lambda a: a - np.int16(99)),
+        ("forest_leaf_branches", lambda a: a * np.int16(2)),
+        ("forest_missing_fails", lambda a: a[:, 1:]),
         ("forest_thresholds", lambda a: a * np.float32(np.nan)),
     ):
         with pytest.raises(ArtifactError), np.errstate(invalid="ignore"):

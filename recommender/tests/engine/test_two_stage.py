@@ -274,7 +274,7 @@ def test_splits_show_four_fifths_or_a_few_and_hide_the_rest() -> None:
     [
         {"n_candidates": 0},
         {"n_splits": 0, "n_cold_splits": 0},
-        {"n_leaves": 17},
+        {"n_leaves": 65},
         {"row_share": 0},
         {"learning_rate": np.nan},
         {"seed": -1},
