@@ -1,4 +1,4 @@
-"""What books have in common, as vectors: their tags, and who reads them."""
+"""What books have in common beside their metadata: who reads them; and groups, numbered."""
 
 from __future__ import annotations
 
@@ -6,49 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from recommender.engine.catalog import Catalog
 from recommender.engine.interactions import Interactions
 from recommender.engine.sparse_svd import item_singular_vectors, unit_rows
-
-_MIN_BOOKS_OF_TAG = 5
-_MAX_SHARE_OF_TAG = 0.3
-
-
-def tag_vectors(
-    catalog: Catalog | None, n_factors: int, *, seed: int = 0
-) -> NDArray[np.float32] | None:
-    """Return a vector of each item's tags, or None when no tag is known.
-
-    Tags of fewer than 5 books say nothing of others, those of more than 30 % of them nothing at
-    all; the rest counts log(1 + count) times log(n_items / books of the tag). Rows of that
-    matrix are scaled to length 1 and projected on its leading singular vectors.
-
-    Parameters
-    ----------
-    catalog : Catalog or None.
-    n_factors : int > 0.
-    seed : int. Of the singular vectors.
-
-    Returns
-    -------
-    float32 array, shape (n_items, at most n_factors), rows of length 1, zeros for an item
-    without usable tags. Or None.
-    """
-    if catalog is None or catalog.tags is None:
-        return None
-    tags = catalog.tags
-    n_books = np.bincount(tags.indices, minlength=tags.shape[1])
-    usable = (n_books >= _MIN_BOOKS_OF_TAG) & (n_books <= _MAX_SHARE_OF_TAG * catalog.n_items)
-    if not usable.any():
-        return None
-    kept = tags[:, np.flatnonzero(usable)].tocsr()
-    kept.data = np.log1p(kept.data)
-    weighted = (kept @ diags_array(np.log(catalog.n_items / n_books[usable]))).tocsr()
-    lengths = np.sqrt(weighted.multiply(weighted).sum(axis=1))
-    scale = np.divide(1.0, lengths, out=np.zeros(len(lengths)), where=lengths > 0)
-    rows = csr_array(diags_array(scale) @ weighted).astype(np.float32)
-    directions, _ = item_singular_vectors(rows, n_factors, seed=seed)
-    return unit_rows(rows @ directions)
 
 
 def reading_vectors(

@@ -59,14 +59,17 @@ def tag_vectors(catalog: Catalog, n_factors: int) -> NDArray[np.float32] | None:
     Returns
     -------
     float32 array, shape (n_items, at most n_factors), rows of length 1, or 0 for a book without
-    tags. None where the catalog has no usable tag.
+    tags. The columns are in no order. None where the catalog has no usable tag.
     """
     profiles = tag_profiles(catalog)
     if profiles is None:
         return None
     smaller = min(profiles.shape)
-    if smaller <= n_factors:
+    if profiles.shape[1] <= n_factors:
         vectors = profiles.toarray()
+    elif smaller <= n_factors:  # fewer books than factors: svds finds fewer directions than all
+        left, values, _ = np.linalg.svd(profiles.toarray(), full_matrices=False)
+        vectors = (left * values).astype(np.float32)
     else:
         left, values, _ = svds(profiles, k=n_factors, v0=np.ones(smaller, dtype=np.float32))
         vectors = (left * values).astype(np.float32)

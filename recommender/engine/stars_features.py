@@ -99,8 +99,9 @@ class ItemFigures:
                     columns[name] = np.log1p(known)
             columns["volume"] = catalog.series.number
         if tags is not None:
-            for place in range(min(N_TAG_COLUMNS, tags.shape[1])):
-                columns[f"tags_{place}"] = tags[:, place]
+            strongest = np.argsort(-np.square(tags).sum(axis=0), kind="stable")[:N_TAG_COLUMNS]
+            for place, direction in enumerate(strongest.tolist()):
+                columns[f"tags_{place}"] = tags[:, direction]
         fixed = np.column_stack(list(columns.values())).astype(np.float32)
         shares = counts.sum(axis=0) / max(ratings.nnz, 1)
         return cls(fixed, tuple(columns), counts, shares)

@@ -15,7 +15,8 @@ from recommender.engine.catalog import Catalog
 from recommender.engine.embeddings.dot_product import DotProductConfig, DotProductPredictor
 from recommender.engine.errors import InputError
 from recommender.engine.interactions import Interactions
-from recommender.engine.item_features import dense_groups, reading_vectors, tag_vectors
+from recommender.engine.item_features import dense_groups, reading_vectors
+from recommender.engine.metadata_gram import tag_vectors
 from recommender.engine.progress import OnProgress
 from recommender.engine.regression_trees import RegressionTrees
 from recommender.engine.star_baseline import fit_baseline, standardized
@@ -227,7 +228,7 @@ def fit_stars(
     baseline = fit_baseline(interactions, catalog)
     ratings = interactions.ratings
     items, stars = ratings.indices, ratings.data.astype(np.float64)
-    tags = tag_vectors(catalog, config.n_vector_factors, seed=config.seed)
+    tags = None if catalog is None else tag_vectors(catalog, config.n_vector_factors)
     reading = reading_vectors(interactions, config.n_vector_factors, seed=config.seed)
     kernel = make_kernel(config, catalog, tags, reading)
     report(0.05)

@@ -18,25 +18,13 @@ from recommender.engine.embeddings.config import (
     EmbeddingConfig,
     EmbeddingSettings,
 )
-from recommender.engine.embeddings.keras_training import (
-    LossHistory,
-    load_keras,
-    train,
-    weights_of,
-)
-from recommender.engine.embeddings.towers import (
-    ItemSide,
-    build_towers,
-    item_factors,
-    item_offsets,
-    training_inputs,
-)
+from recommender.engine.embeddings.keras_training import LossHistory
+from recommender.engine.embeddings.towers import Towers, train_embeddings
 from recommender.engine.embeddings.user_solve import UserRidge, prior_of_users
-from recommender.engine.errors import ArtifactError, FitError, InputError, NotFittedError
+from recommender.engine.errors import ArtifactError, InputError, NotFittedError
 from recommender.engine.interactions import Interactions, Profile
 from recommender.engine.predictor import as_pairs, as_predicted_stars
 from recommender.engine.progress import OnProgress
-from recommender.engine.ranker import check_catalog
 from recommender.engine.taste import TasteKernel
 
 _TUNED: Final = EmbeddingSettings(
@@ -66,6 +54,12 @@ class DotProductConfig(EmbeddingConfig):
 
 
 _ARRAYS: Final = ("item_factors", "item_offsets", "mean_user", "penalties")
+
+
+def _dot_product(keras: Any, towers: Towers) -> Any:
+    """Return the stars: the product of the embeddings, and the biases where there are any."""
+    product = keras.layers.Dot(1)([towers.user, towers.item])
+    return product if towers.offset is None else keras.layers.Add()([product, towers.offset])
 
 
 class DotProductPredictor:
@@ -161,33 +155,18 @@ class DotProductPredictor:
         FitError
             Also when TensorFlow is not installed.
         """
-        check_catalog(interactions, catalog)
-        if not interactions.ratings.nnz:
-            raise FitError("there is no rating; import ratings first.")
-        settings, seed = self.config.settings, self.config.seed
-        keras = load_keras(seed)
-        side = ItemSide.of(interactions, catalog, settings, seed)
-        towers = build_towers(keras, settings, side, interactions.n_users, interactions.ratings.nnz)
-        stars = keras.layers.Dot(1)([towers.user, towers.item])
-        if towers.offset is not None:
-            stars = keras.layers.Add()([stars, towers.offset])
-        model = keras.Model(towers.inputs, stars)
-        inputs, targets = training_inputs(interactions, side)
-        history = train(
-            model,
-            inputs,
-            targets,
-            settings,
-            seed=seed,
+        settings = self.config.settings
+        trained = train_embeddings(
+            interactions,
+            catalog,
+            self.config,
+            _dot_product,
+            stage=self.name,
             log_folder=self.log_folder,
             on_progress=on_progress,
-            stage=self.name,
         )
-        trained_users = None if settings.has_biases else weights_of(model, "users")
-        factors, offsets = item_factors(model, side), item_offsets(model, side, settings)
-        keras.backend.clear_session()
-        if not (np.isfinite(factors).all() and np.isfinite(offsets).all()):
-            raise FitError("an embedding is not finite; lower learning_rate.")
+        factors, offsets, history = trained.factors, trained.offsets, trained.history
+        trained_users = None if settings.has_biases else trained.weights["users"][0]
         ridge = self._make_ridge(factors, settings, trained_users, history)
         if trained_users is None:
             ratings = interactions.ratings
@@ -271,12 +250,7 @@ class DotProductPredictor:
     @classmethod
     def from_part(cls, part: Part) -> Self:
         """Rebuild the predictor; see ``RatingPredictor.from_part``."""
-        if part.algorithm != cls.name:
-            raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {cls.name}.")
-        try:
-            predictor = cls(DotProductConfig(**part.config))
-        except (TypeError, InputError) as error:
-            raise ArtifactError(f"the config of dot_product is not usable: {error}") from error
+        predictor = cls(DotProductConfig.from_part(part, cls.name))
         vectors, offsets, mean, penalties = (np.asarray(part.array(name)) for name in _ARRAYS)
         whole = (
             vectors.ndim == 2

@@ -235,11 +235,3 @@ def _tensorboard_log(folder: Path) -> Any:
         writer.flush()
 
     return keras.callbacks.LambdaCallback(on_epoch_end=write, on_train_end=lambda _: writer.close())
-
-
-def weights_of(model: Any, layer: str, place: int = 0) -> NDArray[np.float32]:
-    """Return a copy of one of a layer's weight arrays."""
-    array: NDArray[np.float32] = np.array(
-        model.get_layer(layer).get_weights()[place], dtype=np.float32
-    )
-    return array

@@ -18,25 +18,13 @@ from recommender.engine.embeddings.config import (
     EmbeddingSettings,
 )
 from recommender.engine.embeddings.dense_network import DenseNetwork
-from recommender.engine.embeddings.keras_training import (
-    LossHistory,
-    load_keras,
-    train,
-    weights_of,
-)
-from recommender.engine.embeddings.towers import (
-    ItemSide,
-    build_towers,
-    item_factors,
-    item_offsets,
-    training_inputs,
-)
+from recommender.engine.embeddings.keras_training import LossHistory
+from recommender.engine.embeddings.towers import Towers, train_embeddings
 from recommender.engine.embeddings.user_solve import prior_of_users
-from recommender.engine.errors import ArtifactError, FitError, InputError, NotFittedError
+from recommender.engine.errors import ArtifactError, InputError, NotFittedError
 from recommender.engine.interactions import Interactions, Profile
 from recommender.engine.predictor import as_pairs, as_predicted_stars
 from recommender.engine.progress import OnProgress
-from recommender.engine.ranker import check_catalog
 
 _LAYERS: Final = ("dense_128", "dense_32", "stars")
 _DROPOUT: Final = 0.5
@@ -138,60 +126,52 @@ class NeuralPredictor:
         FitError
             Also when TensorFlow is not installed.
         """
-        check_catalog(interactions, catalog)
-        if not interactions.ratings.nnz:
-            raise FitError("there is no rating; import ratings first.")
-        settings, seed = self.config.settings, self.config.seed
-        keras = load_keras(seed)
-        side = ItemSide.of(interactions, catalog, settings, seed)
-        towers = build_towers(keras, settings, side, interactions.n_users, interactions.ratings.nnz)
+        settings = self.config.settings
+        trained = train_embeddings(
+            interactions,
+            catalog,
+            self.config,
+            self._dense_layers,
+            stage=self.name,
+            log_folder=self.log_folder,
+            on_progress=on_progress,
+        )
+        weights = trained.weights
+        network = DenseNetwork(
+            tuple(weights[name][0] for name in _LAYERS),
+            tuple(weights[name][1] for name in _LAYERS),
+            settings.n_factors,
+        )
+        users = weights["users"][0]
+        biases = np.zeros(len(users), dtype=np.float32)
+        if settings.has_biases:
+            biases = weights["user_biases"][0][:, 0]
+        mean, penalties = prior_of_users(
+            users, settings.user_regularization, trained.history.training[-1]
+        )
+        self.history = trained.history
+        self._state = _Fitted(network, trained.factors, trained.offsets, mean, penalties)
+        self._users, self._user_biases = users, biases
+        return self
+
+    def _dense_layers(self, keras: Any, towers: Towers) -> Any:
+        """Return the stars: the network, and with biases the dot product beside it."""
         layers = keras.layers
         joined = [towers.user, towers.item]
-        if settings.has_biases:
+        if towers.offset is not None:
             # Of the embeddings the network learns, they do not learn of it: through 128 units
             # they would learn the training ratings by heart within two epochs.
             joined = [keras.ops.stop_gradient(vector) for vector in joined]
             joined.append(layers.Multiply()(joined))
-            joined = [layers.Dropout(_DROPOUT, seed=seed)(vector) for vector in joined]
+            joined = [layers.Dropout(_DROPOUT, seed=self.config.seed)(vector) for vector in joined]
         hidden = layers.Concatenate()(joined)
         hidden = layers.Dense(128, activation="relu", name=_LAYERS[0])(hidden)
         hidden = layers.Dense(32, activation="relu", name=_LAYERS[1])(hidden)
         stars = layers.Dense(1, name=_LAYERS[2])(hidden)
-        if towers.offset is not None:
-            straight = layers.Dot(1)([towers.user, towers.item])
-            stars = layers.Add()([stars, straight, towers.offset])
-        model = keras.Model(towers.inputs, stars)
-        inputs, targets = training_inputs(interactions, side)
-        self.history = train(
-            model,
-            inputs,
-            targets,
-            settings,
-            seed=seed,
-            log_folder=self.log_folder,
-            on_progress=on_progress,
-            stage=self.name,
-        )
-        network = DenseNetwork(
-            tuple(weights_of(model, name, 0) for name in _LAYERS),
-            tuple(weights_of(model, name, 1) for name in _LAYERS),
-            settings.n_factors,
-        )
-        users = weights_of(model, "users")
-        factors, offsets = item_factors(model, side), item_offsets(model, side, settings)
-        biases = np.zeros(len(users), dtype=np.float32)
-        if settings.has_biases:
-            biases = weights_of(model, "user_biases")[:, 0]
-        keras.backend.clear_session()
-        arrays = (*network.weights, *network.biases, users, factors, offsets)
-        if not all(np.isfinite(array).all() for array in arrays):
-            raise FitError("a weight of the network is not finite; lower learning_rate.")
-        mean, penalties = prior_of_users(
-            users, settings.user_regularization, self.history.training[-1]
-        )
-        self._state = _Fitted(network, factors, offsets, mean, penalties)
-        self._users, self._user_biases = users, biases
-        return self
+        if towers.offset is None:
+            return stars
+        straight = layers.Dot(1)([towers.user, towers.item])
+        return layers.Add()([stars, straight, towers.offset])
 
     def predict(self, user_indices: ArrayLike, item_indices: ArrayLike) -> NDArray[np.float32]:
         """Return the stars of pairs; see ``RatingPredictor.predict``."""
@@ -244,12 +224,7 @@ class NeuralPredictor:
     @classmethod
     def from_part(cls, part: Part) -> Self:
         """Rebuild the predictor; see ``RatingPredictor.from_part``."""
-        if part.algorithm != cls.name:
-            raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {cls.name}.")
-        try:
-            predictor = cls(NeuralConfig(**part.config))
-        except (TypeError, InputError) as error:
-            raise ArtifactError(f"the config of neural is not usable: {error}") from error
+        predictor = cls(NeuralConfig.from_part(part, cls.name))
         names = ("item_factors", "item_offsets", "mean_user", "penalties")
         items, offsets, mean, penalties = (np.asarray(part.array(name)) for name in names)
         weights = tuple(np.asarray(part.array(f"weights_{place}")) for place in range(3))

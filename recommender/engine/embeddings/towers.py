@@ -1,18 +1,24 @@
-"""The Keras layers from a user's or an item's number to its embedding, and their read-out."""
+"""From ratings to trained embeddings: what both Keras predictors are but for their last layers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.engine.catalog import Catalog
-from recommender.engine.embeddings.config import EmbeddingSettings
-from recommender.engine.embeddings.keras_training import weights_of
+from recommender.engine.embeddings.config import EmbeddingConfig, EmbeddingSettings
+from recommender.engine.embeddings.keras_training import LossHistory, load_keras, train
+from recommender.engine.errors import FitError
 from recommender.engine.interactions import Interactions
-from recommender.engine.item_features import dense_groups, tag_vectors
+from recommender.engine.item_features import dense_groups
+from recommender.engine.metadata_gram import tag_vectors
+from recommender.engine.progress import OnProgress
+from recommender.engine.ranker import check_catalog
 from recommender.engine.star_baseline import fit_baseline, row_indices
 
 N_TAG_FACTORS: Final = 128
@@ -45,7 +51,6 @@ class ItemSide:
         interactions: Interactions,
         catalog: Catalog | None,
         settings: EmbeddingSettings,
-        seed: int,
     ) -> ItemSide:
         """Collect it from the ratings and the catalog."""
         baseline = np.zeros(interactions.n_items, dtype=np.float32)
@@ -60,7 +65,7 @@ class ItemSide:
             if n_numbers:
                 groups.append(np.where(numbers < 0, n_numbers, numbers).astype(np.int32))
                 sizes.append(n_numbers + 1)
-        tags = tag_vectors(catalog, N_TAG_FACTORS, seed=seed)
+        tags = tag_vectors(catalog, N_TAG_FACTORS)
         return cls(baseline, tuple(groups), tuple(sizes), tags)
 
 
@@ -86,7 +91,7 @@ def training_inputs(
 def build_towers(
     keras: Any, settings: EmbeddingSettings, side: ItemSide, n_users: int, n_ratings: int
 ) -> Towers:
-    """Build the layers; names are what ``item_factors`` and ``user_factors`` read.
+    """Build the layers; ``train_embeddings`` reads their weights by name.
 
     The penalties are sums over whole tables, divided by the number of ratings as the mean
     squared error is: a penalty of 20 is 20 squared stars against the sum of squared errors.
@@ -154,19 +159,105 @@ def build_towers(
     return Towers(inputs, user_vector, item_vector, offset)
 
 
-def item_factors(model: Any, side: ItemSide) -> NDArray[np.float32]:
+Weights = dict[str, list[NDArray[np.float32]]]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedEmbeddings:
+    """What a fit leaves, as arrays.
+
+    Parameters
+    ----------
+    factors : float32 array, shape (n_items, n_factors). Embedding of every item, the sum of its
+        own, its author's, its series' and that of its tags.
+    offsets : float32 array, shape (n_items,). Baseline plus bias of every item, in stars.
+    weights : dict. Layer name -> its float32 arrays: "users", "user_biases" where there are
+        biases, and the named layers of the head.
+    history : LossHistory.
+    """
+
+    factors: NDArray[np.float32]
+    offsets: NDArray[np.float32]
+    weights: Weights
+    history: LossHistory
+
+
+def train_embeddings(
+    interactions: Interactions,
+    catalog: Catalog | None,
+    config: EmbeddingConfig,
+    head: Callable[[Any, Towers], Any],
+    *,
+    stage: str,
+    log_folder: Path | None,
+    on_progress: OnProgress | None,
+) -> TrainedEmbeddings:
+    """Train embeddings under a head, from the seed to arrays.
+
+    Parameters
+    ----------
+    interactions : Interactions. With a rating.
+    catalog : Catalog or None. Of the same items.
+    config : EmbeddingConfig.
+    head : callable. Given the Keras module and ``Towers``, returns the tensor of the stars.
+    stage : str. What ``on_progress`` is told.
+    log_folder : Path or None. Where TensorBoard's log is written.
+    on_progress : callable or None.
+
+    Returns
+    -------
+    TrainedEmbeddings.
+
+    Raises
+    ------
+    FitError
+        Without a rating, when a weight is not finite, or when TensorFlow is not installed.
+    InputError
+        When the catalog is of other items.
+    """
+    check_catalog(interactions, catalog)
+    if not interactions.ratings.nnz:
+        raise FitError("there is no rating; import ratings first.")
+    settings, seed = config.settings, config.seed
+    keras = load_keras(seed)
+    side = ItemSide.of(interactions, catalog, settings)
+    towers = build_towers(keras, settings, side, interactions.n_users, interactions.ratings.nnz)
+    model = keras.Model(towers.inputs, head(keras, towers))
+    inputs, stars = training_inputs(interactions, side)
+    history = train(
+        model,
+        inputs,
+        stars,
+        settings,
+        seed=seed,
+        log_folder=log_folder,
+        on_progress=on_progress,
+        stage=stage,
+    )
+    weights: Weights = {layer.name: layer.get_weights() for layer in model.layers}
+    keras.backend.clear_session()
+    if not all(np.isfinite(array).all() for arrays in weights.values() for array in arrays):
+        raise FitError("a trained weight is not finite; lower learning_rate.")
+    return TrainedEmbeddings(
+        _item_factors(weights, side), _item_offsets(weights, side, settings), weights, history
+    )
+
+
+def _item_factors(weights: Weights, side: ItemSide) -> NDArray[np.float32]:
     """Return the embedding of every item, the sum of its parts, float32 (n_items, n_factors)."""
-    factors = weights_of(model, "items")
+    factors = weights["items"][0].copy()
     for place, group in enumerate(side.groups):
-        factors += weights_of(model, f"groups_{place}")[group]
+        factors += weights[f"groups_{place}"][0][group]
     if side.tags is not None:
-        factors += side.tags @ weights_of(model, "tag_projection")
+        factors += side.tags @ weights["tag_projection"][0]
     return factors
 
 
-def item_offsets(model: Any, side: ItemSide, settings: EmbeddingSettings) -> NDArray[np.float32]:
+def _item_offsets(
+    weights: Weights, side: ItemSide, settings: EmbeddingSettings
+) -> NDArray[np.float32]:
     """Return the baseline plus bias of every item in stars, float32 (n_items,)."""
     if not settings.has_biases:
         return side.baseline.copy()
-    offsets: NDArray[np.float32] = side.baseline + weights_of(model, "item_biases")[:, 0]
+    offsets: NDArray[np.float32] = side.baseline + weights["item_biases"][0][:, 0]
     return offsets

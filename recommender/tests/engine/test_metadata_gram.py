@@ -86,5 +86,37 @@ def test_tag_vectors_keep_the_likeness_of_the_profiles() -> None:
         # One of about twenty directions, the weakest, is missing in the second case.
         np.testing.assert_allclose(vectors @ vectors.T, exact, atol=0.15)
         assert not vectors[4].any()
-        assert np.array_equal(vectors, tag_vectors(catalog, n_factors))
+        again = tag_vectors(catalog, n_factors)
+        assert again is not None
+        assert np.array_equal(vectors, again)
     assert tag_vectors(tagged(np.zeros((N_ITEMS, 1))), 3) is None
+
+
+def test_books_with_the_same_tags_have_the_same_vector() -> None:
+    """Of many or few factors: exact where all directions of the tags are kept."""
+    counts = np.zeros((N_ITEMS, 6))
+    for item in range(28):
+        counts[item, item % 4] = 10
+        counts[item, 4] = 3  # on nearly every book: says nothing
+    counts[28, 5] = 9  # the only book with this tag
+    for n_factors in (4, 128):
+        vectors = tag_vectors(tagged(counts), n_factors)
+        assert vectors is not None
+        near = vectors @ vectors.T
+        np.testing.assert_allclose(near[0, [4, 8, 12]], 1, atol=1e-5)
+        np.testing.assert_allclose(near[0, [1, 2, 3]], 0, atol=1e-5)
+        assert not vectors[28:].any()
+
+
+def test_more_tags_and_factors_than_books_keep_every_likeness() -> None:
+    generator = np.random.default_rng(4)
+    counts = (generator.random((N_ITEMS, 90)) < 0.25) * generator.integers(1, 9, (N_ITEMS, 90))
+    counts[7] = 0
+    profiles = tag_profiles(tagged(counts))
+    vectors = tag_vectors(tagged(counts), 40)
+    assert profiles is not None
+    assert vectors is not None
+    assert profiles.shape[1] > 40
+    assert vectors.shape == (N_ITEMS, N_ITEMS)
+    np.testing.assert_allclose(vectors @ vectors.T, (profiles @ profiles.T).toarray(), atol=1e-5)
+    assert not vectors[7].any()
