@@ -38,8 +38,8 @@ class LinearConfig:
     shelf_apart : bool. Whether a reader's shelf is a row of its own (G += shelf_weight * T^T T)
         or part of his row of ratings (a shelved, unrated book has the weight shelf_weight).
     tag_weight, author_weight, series_weight : float >= 0. What likeness of tags, the same first
-        author and the same series count in the Gram matrix. Together at most
-        ``regularization`` where a catalog is given: above, a fit may fail.
+        author and the same series count in the Gram matrix. Where they are together below
+        ``regularization``, a fit succeeds whatever the catalog holds (``metadata_weight``).
     diagonal_scale : float >= 1. Factor on the diagonal of the Gram matrix (EDLAE's dropout).
     regularization : float > 0, added to the diagonal.
     n_neighbours : int > 0. Strongest weights kept per scored book.
@@ -97,6 +97,17 @@ class LinearConfig:
                 "star_weights, reader_weights, regularization, n_neighbours and n_similar must "
                 f"be finite and above 0; got {self}."
             )
+
+    @property
+    def metadata_weight(self) -> float:
+        """Return the most that the metadata add to G outside of its diagonal, as eigenvalues go.
+
+        With X the rows of tags, authors and series, H is M^T M, which is positive semidefinite,
+        plus X^T X, which is too, less diag(X^T X), whose elements are at most this weight, plus
+        at least ``regularization`` on the diagonal. So H is positive definite for any data while
+        ``metadata_weight < regularization``. From there on it depends on the data.
+        """
+        return self.tag_weight + self.author_weight + self.series_weight
 
     @classmethod
     def prototype_a(cls) -> Self:

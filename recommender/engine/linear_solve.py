@@ -286,22 +286,33 @@ def solve_item_weights(
     if config.shelf_apart and config.shelf_weight and interactions.shelved.nnz:
         rows.append(interactions.shelved * np.float32(config.shelf_weight**0.5))
     with_weight: NDArray[np.float64] = np.sum([_sums_of_squares(matrix) for matrix in rows], axis=0)
-    rows += metadata_rows(
+    metadata = metadata_rows(
         catalog,
         tag_weight=config.tag_weight,
         author_weight=config.author_weight,
         series_weight=config.series_weight,
     )
+    has_metadata = bool(metadata)
+    rows += metadata
     if not all(np.isfinite(matrix.data).all() for matrix in rows):
         raise FitError("an interaction weight is not finite; check the ratings and the config.")
     tell("gram matrix", 0.0)
     inverse = gram_upper(csr_array(vstack(rows, format="csr")), tell)
-    del rows
+    del rows, metadata
     np.einsum("ii->i", inverse)[:] = (
         config.diagonal_scale * with_weight + config.regularization
     ).astype(np.float32)
     tell("inverse", 0.0)
-    invert_in_place(inverse)
+    try:
+        invert_in_place(inverse)
+    except FitError as error:
+        if has_metadata and config.metadata_weight >= config.regularization:
+            raise FitError(
+                "the Gram matrix is not positive definite: tag_weight, author_weight and "
+                f"series_weight are together {config.metadata_weight:g} and regularization is "
+                f"{config.regularization:g}; with a sum below regularization a fit never fails so."
+            ) from error
+        raise
     tell("strongest weights", 0.0)
     diagonal = np.einsum("ii->i", inverse).copy()
     if not np.isfinite(diagonal).all() or not (diagonal > 0).all():

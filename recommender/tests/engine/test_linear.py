@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from recommender.engine import (
     ArtifactError,
@@ -390,6 +391,38 @@ def catalog_of(interactions: Interactions, **known: object) -> Catalog:
         np.full(n_items, -1),
         **known,  # type: ignore[arg-type]
     )
+
+
+def one_author_and_series(weights: tuple[float, float, float], regularization: float) -> None:
+    """Fit the worst case: books that nobody has rated, the same in all that is known of them."""
+    interactions = Interactions.from_pairs([1], [0], [5], catalog_ids=np.arange(25))
+    same = np.zeros(25, dtype=int)
+    tags = np.zeros((25, 1), dtype=np.float32)
+    tags[:7] = 1
+    catalog = Catalog(
+        interactions.items,
+        Series(same, np.full(25, np.nan)),
+        same,
+        np.full(25, -1),
+        tags=csr_array(tags),
+    )
+    tag_weight, author_weight, series_weight = weights
+    config = LinearConfig(
+        tag_weight=tag_weight,
+        author_weight=author_weight,
+        series_weight=series_weight,
+        regularization=regularization,
+    )
+    LinearRanker(config).fit(interactions, catalog)
+
+
+@pytest.mark.parametrize("weights", [(15.0, 10.0, 10.0), (0.0, 35.0, 0.0), (34.0, 1.0, 0.0)])
+def test_metadata_weights_below_the_regularization_always_fit(
+    weights: tuple[float, float, float],
+) -> None:
+    one_author_and_series(weights, 36.0)
+    with pytest.raises(FitError, match="series_weight are together 35 and regularization is 30"):
+        one_author_and_series(weights, 30.0)
 
 
 def test_metadata_stands_in_the_gram_matrix_but_not_on_its_diagonal() -> None:
