@@ -1,33 +1,31 @@
-"""Boosted regression trees by LightGBM, kept as text; LightGBM loads on first use."""
+"""Boosted regression trees: learned by LightGBM, evaluated by ``Forest``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.engine.errors import ArtifactError, FitError
+from recommender.engine.errors import FitError
+from recommender.engine.forest import Forest
 from recommender.engine.progress import OnProgress
 
 
-def _lightgbm() -> Any:
-    """Import LightGBM, or say what is missing."""
-    try:
-        import lightgbm
-    except (ImportError, OSError) as error:
-        raise FitError(
-            f"LightGBM cannot be imported: {error}; install requirements.txt (and libgomp)."
-        ) from error
-    return lightgbm
-
-
+@dataclass(frozen=True, eq=False)
 class RegressionTrees:
-    """A fitted ensemble. Its predictions do not depend on the number of threads."""
+    """A fitted ensemble, and what its columns are.
 
-    def __init__(self, booster: Any) -> None:
-        self._booster = booster
+    Parameters
+    ----------
+    forest : Forest.
+    names : tuple of str. Names of the features, in the order of the columns.
+    """
+
+    forest: Forest
+    names: tuple[str, ...]
 
     @classmethod
     def fit(
@@ -48,7 +46,7 @@ class RegressionTrees:
         features : float32 array, shape (n, n_features). NaN for unknown.
         target : float array, shape (n,).
         names : sequence of str. A column's name, of letters, digits and underscores.
-        options : mapping. LightGBM's parameters.
+        options : mapping. LightGBM's parameters; at most 64 leaves.
         n_rounds : int > 0. Trees.
         on_progress : callable or None. Told after every round.
         stage : str. What it is told.
@@ -56,8 +54,18 @@ class RegressionTrees:
         Returns
         -------
         RegressionTrees.
+
+        Raises
+        ------
+        FitError
+            When LightGBM is not installed.
         """
-        lightgbm = _lightgbm()
+        try:
+            import lightgbm
+        except (ImportError, OSError) as error:
+            raise FitError(
+                f"LightGBM cannot be imported: {error}; install requirements.txt (and libgomp)."
+            ) from error
 
         def report(environment: Any) -> None:
             if on_progress:
@@ -69,43 +77,8 @@ class RegressionTrees:
             n_rounds,
             callbacks=[report],
         )
-        return cls(booster)
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the features, in the order of the columns."""
-        names: list[str] = self._booster.feature_name()
-        return names
+        return cls(Forest.of_lightgbm(booster), tuple(names))
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the predicted targets, float64 (n,). One thread: serving has many readers."""
-        if not len(features):
-            return np.zeros(0)
-        predicted: NDArray[np.float64] = self._booster.predict(features, num_threads=1)
-        return predicted
-
-    def to_bytes(self) -> NDArray[np.uint8]:
-        """Return LightGBM's text of the trees, ASCII, uint8 (n,)."""
-        text: str = self._booster.model_to_string()
-        return np.frombuffer(text.encode("ascii"), dtype=np.uint8)
-
-    @classmethod
-    def from_bytes(cls, content: NDArray[np.uint8]) -> Self:
-        """Rebuild the trees.
-
-        Raises
-        ------
-        ArtifactError
-            When the bytes are no text of LightGBM.
-        """
-        if content.dtype != np.uint8 or content.ndim != 1:
-            raise ArtifactError(f"the trees are {content.dtype}{content.shape}; wanted bytes.")
-        lightgbm = _lightgbm()
-        raw = content.tobytes()
-        # LightGBM ends the process on some texts that are cut off: look before handing over.
-        if not (raw.startswith(b"tree\n") and b"\nend of trees\n" in raw and raw.isascii()):
-            raise ArtifactError("the trees are no whole text of LightGBM; train again.")
-        try:
-            return cls(lightgbm.Booster(model_str=raw.decode("ascii")))
-        except lightgbm.basic.LightGBMError as error:
-            raise ArtifactError(f"LightGBM refuses the trees: {error}; train again.") from error
+        """Return the predicted targets, float64 (n,), equal to LightGBM's own up to rounding."""
+        return self.forest.predict(features)

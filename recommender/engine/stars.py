@@ -13,6 +13,7 @@ from recommender.engine.biases import check_profile
 from recommender.engine.catalog import Catalog
 from recommender.engine.embeddings.dot_product import DotProductPredictor
 from recommender.engine.errors import ArtifactError, InputError, NotFittedError
+from recommender.engine.forest import Forest
 from recommender.engine.interactions import Interactions, Profile
 from recommender.engine.predictor import as_pairs, as_predicted_stars
 from recommender.engine.progress import OnProgress
@@ -43,7 +44,6 @@ _ARRAYS: Final = (
     "figures",
     "star_counts",
     "star_shares",
-    "trees",
 )
 
 
@@ -61,7 +61,7 @@ class StarsPredictor:
 
     Formulas, attempts and figures: docs/algorithms/stars.md. Uses all that the catalog knows and
     the shelf; does without either. A fit needs TensorFlow (unless ``embeddings`` is false) and
-    LightGBM, a prediction LightGBM.
+    LightGBM; a prediction needs neither.
 
     Parameters
     ----------
@@ -91,6 +91,11 @@ class StarsPredictor:
     def item_means(self) -> NDArray[np.float32]:
         """The readers' mean of each item, damped, in 1..5: what a reader without ratings gets."""
         return as_predicted_stars(self._fitted().item_means)
+
+    @property
+    def reading(self) -> NDArray[np.float32]:
+        """Who reads each item, ``item_features.reading_vectors``, float32 (n_items, n)."""
+        return self._fitted().reading
 
     def fit(
         self,
@@ -202,7 +207,7 @@ class StarsPredictor:
         return predicted
 
     def to_part(self) -> Part:
-        """Return the arrays and the config; the trees as LightGBM's text in bytes."""
+        """Return everything that predicts: the arrays, the trees, the embeddings, the config."""
         state = self._fitted()
         arrays: dict[str, NDArray[Any]] = {
             "item_means": state.item_means,
@@ -214,10 +219,13 @@ class StarsPredictor:
             "figures": state.figures.fixed,
             "star_counts": state.figures.counts,
             "star_shares": state.figures.shares,
-            "trees": state.trees.to_bytes(),
+            **state.trees.forest.arrays(),
         }
         config = asdict(self.config)
-        metrics: dict[str, Any] = {"figure_names": list(state.figures.fixed_names)}
+        metrics: dict[str, Any] = {
+            "figure_names": list(state.figures.fixed_names),
+            "columns": list(state.trees.names),
+        }
         if state.embeddings is not None:
             part = state.embeddings.to_part()
             arrays |= {f"{_EMBEDDING}{name}": array for name, array in part.arrays.items()}
@@ -233,49 +241,62 @@ class StarsPredictor:
             predictor = cls(StarsConfig(**part.config))
         except (TypeError, InputError) as error:
             raise ArtifactError(f"the config of stars is not usable: {error}") from error
-        a = {name: np.asarray(part.array(name)) for name in _ARRAYS}
-        names = part.metrics.get("figure_names")
-        n_items = len(a["item_means"])
-        by_item = ("vectors", "author_index", "series_index", "reading", "figures", "star_counts")
-        whole = (
-            isinstance(names, list)
-            and n_items > 0
-            and all(len(a[name]) == n_items for name in by_item)
-            and all(a[name].ndim == 2 for name in ("vectors", "reading", "figures"))
-            and a["figures"].shape[1] == len(names)
-            and a["star_counts"].shape == (n_items, 5)
-            and a["star_shares"].shape == (5,)
-            and a["global_mean"].shape == (1,)
-            and all(a[name].dtype.kind == "i" for name in ("author_index", "series_index"))
-            and all(
-                bool(np.isfinite(a[name]).all())
-                for name in ("item_means", "global_mean", "vectors", "reading", "star_counts")
-            )
-        )
-        if not whole or names is None:
-            raise ArtifactError("the arrays of stars do not fit together; train again.")
-        config = predictor.config
-        kernel = TasteKernel(
-            a["vectors"],
-            a["author_index"],
-            a["series_index"],
-            constant=config.constant,
-            author=config.author,
-            series=config.series,
-            noise=config.noise,
-        )
-        figures = ItemFigures(a["figures"], tuple(names), a["star_counts"], a["star_shares"])
-        embeddings = _embeddings_of(part) if config.embeddings else None
-        trees = RegressionTrees.from_bytes(a["trees"])
-        if trees.names != list(feature_names(figures, has_embedding=config.embeddings)) or (
-            embeddings is not None and embeddings.n_items != n_items
-        ):
-            raise ArtifactError("the trees of stars are of other columns; train again.")
-        predictor._state = FittedStars(
-            kernel, a["item_means"], a["reading"], figures, embeddings, trees
-        )
-        predictor._global_mean = float(a["global_mean"][0])
+        predictor._state = _state_of(part, predictor.config)
+        predictor._global_mean = float(part.array("global_mean")[0])
         return predictor
+
+
+def _state_of(part: Part, config: StarsConfig) -> FittedStars:
+    """Rebuild what predicts, or raise ArtifactError when the part is not whole."""
+    a = {name: np.asarray(part.array(name)) for name in _ARRAYS}
+    names = part.metrics.get("figure_names")
+    n_items = len(a["item_means"])
+    by_item = ("vectors", "author_index", "series_index", "reading", "figures", "star_counts")
+    floats = ("vectors", "reading", "figures", "star_counts", "star_shares")
+    whole = (
+        isinstance(names, list)
+        and n_items > 0
+        and a["item_means"].shape == a["author_index"].shape == a["series_index"].shape
+        and all(len(a[name]) == n_items for name in by_item)
+        and all(a[name].ndim == 2 for name in ("vectors", "reading", "figures"))
+        and a["figures"].shape[1] == len(names)
+        and a["star_counts"].shape == (n_items, 5)
+        and a["star_shares"].shape == (5,)
+        and a["global_mean"].shape == (1,)
+        and all(a[name].dtype == np.float32 for name in floats)
+        and all(a[name].dtype == np.float64 for name in ("item_means", "global_mean"))
+        and all(a[name].dtype.kind == "i" for name in ("author_index", "series_index"))
+        and all(
+            bool(np.isfinite(a[name]).all())
+            # What is not known of a book is NaN among its figures.
+            for name in _ARRAYS
+            if name != "figures"
+        )
+        and not np.isinf(a["figures"]).any()
+    )
+    if not whole or names is None:
+        raise ArtifactError("the arrays of stars do not fit together; train again.")
+    kernel = TasteKernel(
+        a["vectors"],
+        a["author_index"],
+        a["series_index"],
+        constant=config.constant,
+        author=config.author,
+        series=config.series,
+        noise=config.noise,
+    )
+    figures = ItemFigures(a["figures"], tuple(names), a["star_counts"], a["star_shares"])
+    embeddings = _embeddings_of(part) if config.embeddings else None
+    columns = feature_names(figures, has_embedding=config.embeddings)
+    if part.metrics.get("columns") != list(columns) or (
+        embeddings is not None and embeddings.n_items != n_items
+    ):
+        raise ArtifactError("the trees of stars are of other columns; train again.")
+    try:
+        trees = RegressionTrees(Forest.of_arrays(part.arrays, len(columns)), columns)
+    except KeyError as error:
+        raise ArtifactError(f"stars has no array {error}; train again.") from error
+    return FittedStars(kernel, a["item_means"], a["reading"], figures, embeddings, trees)
 
 
 def _embeddings_of(part: Part) -> DotProductPredictor:

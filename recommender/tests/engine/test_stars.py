@@ -21,13 +21,25 @@ from recommender.engine import (
     write_artifact,
 )
 from recommender.engine.biases import BiasesPredictor
+from recommender.engine.item_features import reading_vectors
 from recommender.engine.stars import StarsConfig, StarsPredictor
 from recommender.tests.engine.conftest import random_interactions
+from recommender.tests.engine.isolated import modules_after
 from recommender.tests.engine.test_embeddings import N_ITEMS, planted
 
 NOBODY = Profile(np.array([], dtype=np.int64), np.array([]))
 READER = Profile(np.array([0, 2, 5]), np.array([5, 4, 1]), np.array([9]))
 QUICK = StarsConfig(embeddings=False, n_rounds=40)
+SERVED = """
+import numpy as np
+from recommender.engine import Profile
+from recommender.engine.stars import StarsPredictor
+predictor = StarsPredictor.from_part(artifact.part("stars"))
+profile = Profile(np.array([0, 2, 5]), np.array([5, 4, 1]), np.array([9]))
+stars = predictor.predict_profile(profile)
+assert np.array_equal(predictor.predict_items(profile, [7, 3]), stars[[7, 3]])
+assert stars.std() > 0
+"""
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +136,15 @@ def test_it_survives_save_and_load_bit_by_bit(stars: StarsPredictor, tmp_path: P
         loaded.predict([0], [0])
 
 
+def test_a_web_process_that_serves_it_loads_no_library_of_the_fit(
+    stars: StarsPredictor, tmp_path: Path
+) -> None:
+    folder = write_artifact(
+        tmp_path / "run", {"stars": stars.to_part()}, created_at=datetime(2030, 1, 1, tzinfo=UTC)
+    )
+    assert modules_after(SERVED, folder) == set()
+
+
 def test_a_part_that_is_not_whole_is_refused(stars: StarsPredictor) -> None:
     part = stars.to_part()
 
@@ -136,8 +157,14 @@ def test_a_part_that_is_not_whole_is_refused(stars: StarsPredictor) -> None:
             loaded(**{name: part.arrays[name][:-1]})
     with pytest.raises(ArtifactError, match="fit together"):
         loaded(item_means=part.arrays["item_means"] * np.nan)
-    with pytest.raises(ArtifactError, match="no whole text"):
-        loaded(trees=part.arrays["trees"][:100])
+    for name in ("star_counts", "reading", "item_means"):
+        with pytest.raises(ArtifactError, match="fit together"):
+            loaded(**{name: part.arrays[name].astype(np.float16)})
+    with pytest.raises(ArtifactError, match="trees do not fit together"):
+        loaded(forest_values=part.arrays["forest_values"][:-1])
+    without = {name: array for name, array in part.arrays.items() if name != "forest_values"}
+    with pytest.raises(ArtifactError, match="no array 'forest_values'"):
+        StarsPredictor.from_part(Part("stars", without, part.config, part.metrics))
     with pytest.raises(ArtifactError, match="config"):
         StarsPredictor.from_part(Part("stars", part.arrays, {"noise": 0}))
     with pytest.raises(ArtifactError, match="its embeddings"):
@@ -145,7 +172,14 @@ def test_a_part_that_is_not_whole_is_refused(stars: StarsPredictor) -> None:
         StarsPredictor.from_part(Part("stars", part.arrays, config, part.metrics))
     other = StarsPredictor(QUICK).fit(random_interactions(0)).to_part()
     with pytest.raises(ArtifactError, match="other columns"):
-        loaded(trees=other.arrays["trees"])
+        metrics = {**part.metrics, "columns": other.metrics["columns"]}
+        StarsPredictor.from_part(Part("stars", part.arrays, part.config, metrics))
+
+
+def test_its_reading_vectors_are_those_of_the_interactions(stars: StarsPredictor) -> None:
+    train, *_ = planted()
+    wanted = reading_vectors(train, QUICK.n_vector_factors, seed=QUICK.seed)
+    np.testing.assert_array_equal(stars.reading, wanted)
 
 
 def test_items_out_of_range_are_refused(stars: StarsPredictor) -> None:
@@ -181,6 +215,7 @@ def test_with_the_embeddings_the_stack_is_saved_whole(tmp_path: Path) -> None:
     )
     loaded = StarsPredictor.from_part(load_artifact(folder).part("stars"))
     assert np.array_equal(loaded.predict_profile(READER), predictor.predict_profile(READER))
+    assert modules_after(SERVED, folder) == set()
 
 
 def test_embeddings_predict_a_rating_from_the_users_others_alone() -> None:
