@@ -18,7 +18,7 @@ from recommender.engine.progress import OnProgress
 
 MAX_LEAVES: Final = 64
 _ROWS: Final = 4096  # evaluated at once: what is known of them stays in the second-level cache
-_TREES: Final = 128
+_TREES: Final = 512
 _LOOKED_UP: Final = 1 << 16  # values at once
 _ARRAYS: Final = (
     "forest_features",
@@ -180,12 +180,12 @@ class Forest:
     def _failed(self, rows: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return which rows fail each test, shape (n_tests, n / 8 rounded up), a bit a row."""
         failed = np.empty((len(self._test_thresholds), -(-len(rows) // 8)), dtype=np.uint8)
+        is_complete = not np.isnan(rows).any()
         for column, first, end in self._of_feature:
             values = np.ascontiguousarray(rows[:, column])
             fails = values > self._test_thresholds[first:end]
-            missing = np.isnan(values)
-            if missing.any():
-                fails |= self._test_missing_fails[first:end] & missing
+            if not is_complete:
+                fails |= self._test_missing_fails[first:end] & np.isnan(values)
             failed[first:end] = np.packbits(fails, axis=1)
         return failed
 

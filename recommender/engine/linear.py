@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from recommender.engine.artifact import Part
 from recommender.engine.catalog import Catalog
@@ -84,7 +83,6 @@ class LinearRanker(Ranker):
         self.config = config or LinearConfig()
         self._memory_limit_bytes = memory_limit_bytes
         self._arrays: dict[str, NDArray[Any]] = {}
-        self._batch_weights: csr_array | None = None
 
     @property
     def n_items(self) -> int:
@@ -152,7 +150,6 @@ class LinearRanker(Ranker):
     def _set(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Keep fitted arrays."""
         self._arrays = arrays
-        self._batch_weights = None
 
     def inputs(self, profile: Profile) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the reader's books and what each counts, ascending by item index.
@@ -174,29 +171,34 @@ class LinearRanker(Ranker):
         counts: NDArray[np.float64] = np.concatenate((liking, shelf))[order]
         return items[order], counts
 
-    def weights_of(
-        self, items: NDArray[np.int64]
-    ) -> tuple[NDArray[np.intp], NDArray[np.integer], NDArray[np.float32]]:
-        """Return the stored weights of some of the reader's books: rows of B, one by one.
+    def weights_between(
+        self, items: NDArray[np.int64], candidates: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return what some of the reader's books say for some items: B_ij, 0 where none is kept.
 
         Parameters
         ----------
         items : int64 array, shape (n,). Item indices.
+        candidates : int64 array, shape (n_candidates,). Without repeats.
 
         Returns
         -------
-        (places, columns, weights) : arrays, shape (n_weights,). The place in ``items``, the
-        scored item, and B_ij times the column's ``score_scale``.
+        float32 array, shape (n, n_candidates). Not multiplied by ``score_scale``.
         """
         indptr, indices, weights = (self._array(name) for name in _ARRAYS[:3])
         starts, ends = indptr[items], indptr[items + 1]
-        rows = list(zip(starts.tolist(), ends.tolist(), strict=True))
-        places = np.repeat(np.arange(len(items)), ends - starts)
-        if not rows:
-            return places, indices[:0], weights[:0]
-        columns = np.concatenate([indices[start:end] for start, end in rows])
-        values = np.concatenate([weights[start:end] for start, end in rows])
-        return places, columns, values
+        is_wanted = np.zeros(self.n_items, dtype=np.bool_)
+        is_wanted[candidates] = True
+        column_of = np.empty(self.n_items, dtype=np.intp)
+        column_of[candidates] = np.arange(len(candidates))
+        joined = _joined(indices, starts, ends)
+        found = np.flatnonzero(is_wanted[joined])
+        after = np.cumsum(ends - starts)
+        rows = np.searchsorted(after, found, side="right")
+        between = np.zeros((len(items), len(candidates)), dtype=np.float32)
+        between[rows, column_of[joined[found]]] = weights[found + (ends - after)[rows]]
+        between /= self._array("score_scale")[candidates]
+        return between
 
     def scores(self, profile: Profile) -> NDArray[np.float32]:
         """Return the score of every item; see ``Ranker.scores``.
@@ -205,36 +207,11 @@ class LinearRanker(Ranker):
                 + sum over shelved i of shelf_input * B_ij, accumulated in float64.
         """
         items, liking = self.inputs(profile)
-        places, columns, weights = self.weights_of(items)
-        sums = np.bincount(columns, weights * liking[places], minlength=self.n_items)
-        scores: NDArray[np.float32] = (sums + self._array("prior")).astype(np.float32)
-        return scores
-
-    def batch_scores(self, profiles: Sequence[Profile]) -> NDArray[np.float32]:
-        """Return the scores of several readers; see ``Ranker.batch_scores``.
-
-        One sparse product, which adds the same float64 products in the same order as
-        ``scores``. The first call copies the weights (48 MB for 4 million).
-        """
-        inputs = [self.inputs(profile) for profile in profiles]
-        if not inputs:
-            return np.empty((0, self.n_items), dtype=np.float32)
-        ends = np.cumsum([len(items) for items, _ in inputs])
-        liking = csr_array(
-            (
-                np.concatenate([values for _, values in inputs]),
-                np.concatenate([items for items, _ in inputs]),
-                np.concatenate(([0], ends)),
-            ),
-            shape=(len(inputs), self.n_items),
-        )
-        if self._batch_weights is None:
-            indptr, indices, weights = (self._array(name) for name in _ARRAYS[:3])
-            self._batch_weights = csr_array(
-                (weights.astype(np.float64), indices.astype(np.int32), indptr),
-                shape=(self.n_items, self.n_items),
-            )
-        sums: NDArray[np.float64] = (liking @ self._batch_weights).toarray()
+        indptr, indices, weights = (self._array(name) for name in _ARRAYS[:3])
+        starts, ends = indptr[items], indptr[items + 1]
+        terms = np.repeat(liking, ends - starts)
+        terms *= _joined(weights, starts, ends)
+        sums = np.bincount(_joined(indices, starts, ends), terms, minlength=self.n_items)
         scores: NDArray[np.float32] = (sums + self._array("prior")).astype(np.float32)
         return scores
 
@@ -333,6 +310,14 @@ def input_counts(stars: NDArray[np.float32], config: LinearConfig) -> NDArray[np
     """Return what ratings count when scoring, float32 numbers in float64; see ``LinearConfig``."""
     counts = np.interp(stars, np.arange(MIN_STARS, MAX_STARS + 1), config.input_weights)
     return counts.astype(np.float32).astype(np.float64)
+
+
+def _joined(
+    values: NDArray[Any], starts: NDArray[np.integer], ends: NDArray[np.integer]
+) -> NDArray[Any]:
+    """Return slices of an array one after another."""
+    spans = zip(starts.tolist(), ends.tolist(), strict=True)
+    return np.concatenate([values[:0], *[values[start:end] for start, end in spans]])
 
 
 def _fit_together(arrays: Mapping[str, NDArray[Any]]) -> bool:

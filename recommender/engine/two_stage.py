@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
 
 from recommender.engine.artifact import Part
 from recommender.engine.catalog import Catalog
@@ -17,27 +16,24 @@ from recommender.engine.completeness import estimate_completeness
 from recommender.engine.errors import ArtifactError, InputError, NotFittedError
 from recommender.engine.forest import Forest
 from recommender.engine.interactions import Interactions, Profile
-from recommender.engine.linear import Contributions, LinearRanker, SimilarItems, input_counts
+from recommender.engine.linear import Contributions, LinearRanker, SimilarItems
 from recommender.engine.linear_config import LinearConfig
-from recommender.engine.linear_solve import index_dtype, solve_item_weights
+from recommender.engine.linear_solve import solve_item_weights
 from recommender.engine.progress import OnProgress
 from recommender.engine.ranker import Ranker, check_catalog
 from recommender.engine.ranking import rank, top_k
+from recommender.engine.second_stage import SecondStage
 from recommender.engine.series import Series
+from recommender.engine.threads import in_threads, n_cores
 from recommender.engine.two_stage_config import SECOND_SOURCE, TwoStageConfig
 from recommender.engine.two_stage_examples import add_other_features, draw_splits, first_examples
-from recommender.engine.two_stage_features import (
-    FEATURES,
-    ItemTables,
-    Reader,
-    first_features,
-    other_features,
-)
+from recommender.engine.two_stage_features import FEATURES, ItemTables
 from recommender.engine.vocabulary import as_ids
 
 logger = logging.getLogger(__name__)
 
 _LINEAR_PREFIX: Final = "linear_"
+_CANDIDATES_AT_ONCE: Final = 4096
 _PROGRESS: Final = {  # part of the fit -> from and to which part of the whole it lasts
     "first": (0.0, 0.3),
     "first examples": (0.3, 0.45),
@@ -63,6 +59,7 @@ class TwoStageRanker(Ranker):
     config : TwoStageConfig or None for the defaults.
     linear_config : LinearConfig of the first stage, or None for its defaults.
     memory_limit_bytes : int or None. As for ``LinearRanker``.
+    n_threads : int > 0 or None. Of ``batch_scores``; None: one for each core of this process.
     """
 
     name: ClassVar[str] = "two_stage"
@@ -73,14 +70,14 @@ class TwoStageRanker(Ranker):
         *,
         linear_config: LinearConfig | None = None,
         memory_limit_bytes: int | None = None,
+        n_threads: int | None = None,
     ) -> None:
         self.config = config or TwoStageConfig()
+        self.n_threads = n_threads or n_cores()
         self._memory_limit_bytes = memory_limit_bytes
         self._linear_config = linear_config or LinearConfig()
         self._linear: LinearRanker | None = None
-        self._tables: ItemTables | None = None
-        self._other: dict[str, NDArray[Any]] = {}
-        self._forest: Forest | None = None
+        self._second: SecondStage | None = None
         self.skipped_because: str | None = None
 
     @property
@@ -129,7 +126,7 @@ class TwoStageRanker(Ranker):
             on_progress=_part_of(on_progress, "first"),
         )
         self._linear = LinearRanker.of_solution(self._linear_config, solution)
-        self._tables, self._other, self._forest = None, {}, None
+        self._second = None
         tables = ItemTables.build(interactions, catalog, completeness)
         splits = draw_splits(interactions, completeness.complete_users, self.config)
         examples = first_examples(
@@ -160,7 +157,7 @@ class TwoStageRanker(Ranker):
             on_progress=_part_of(on_progress, "second"),
         )
         rows = add_other_features(examples, second, _part_of(on_progress, "second examples"))
-        other = _by_scored(second.arrays, SECOND_SOURCE.n_neighbours)
+        source = LinearRanker.of_solution(SECOND_SOURCE, second)
         del second
         forest = Forest.fit(
             rows,
@@ -169,7 +166,7 @@ class TwoStageRanker(Ranker):
             n_rounds=self.config.n_rounds,
             on_progress=_part_of(on_progress, "trees"),
         )
-        self._tables, self._other, self._forest = tables, other, forest
+        self._second = SecondStage(tables, source, forest)
         self.skipped_because = None
         return self
 
@@ -187,59 +184,79 @@ class TwoStageRanker(Ranker):
         excluded : array_like of int. Further items that are no candidates (dismissed, hidden):
             without them here, they take the places of candidates that could be shown.
         """
-        scores = self.linear.scores(profile)
         left_out = as_ids(excluded, "excluded")
         if len(left_out) and not (left_out.min() >= 0 and left_out.max() < self.n_items):
             raise InputError(
                 f"excluded spans {left_out.min()}..{left_out.max()}; wanted item indices "
                 f"0..{self.n_items - 1}."
             )
-        if self._forest is None or self._tables is None or not len(profile.item_indices):
-            return scores
-        is_candidate = np.ones(self.n_items, dtype=np.bool_)
-        for items in (profile.item_indices, profile.shelf_indices, left_out):
-            is_candidate[items] = False
-        unread = np.flatnonzero(is_candidate)
-        candidates = unread[top_k(scores[unread], self.config.n_candidates)]
-        if not len(candidates):
-            return scores
-        log_odds = self._forest.predict(self._features(profile, candidates, scores[candidates]))
-        is_candidate[:] = False
-        is_candidate[candidates] = True
-        if len(candidates) < self.n_items:
-            scores -= scores[~is_candidate].max()
-        scores[candidates] = 1.0 / (1.0 + np.exp(-log_odds))
+        scores = np.empty(self.n_items, dtype=np.float32)
+        self._score([profile], left_out, scores[np.newaxis])
         return scores
 
-    def _features(
-        self, profile: Profile, candidates: NDArray[np.int64], scores: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """Return the rows that the trees judge, shape (n_candidates, n_features)."""
-        assert self._tables is not None  # noqa: S101 - checked by the caller
-        counts = input_counts(profile.stars, self.linear.config).astype(np.float32)
-        reader = Reader(profile.item_indices, profile.stars, counts)
-        places, columns, values = self.linear.weights_of(reader.items)
-        candidate_of = np.full(self.n_items, -1, dtype=np.int32)
-        candidate_of[candidates] = np.arange(len(candidates))
-        chosen = candidate_of[columns]
-        hits = np.flatnonzero(chosen >= 0)
-        weights = np.zeros((len(reader.items), len(candidates)), dtype=np.float32)
-        weights[places[hits], chosen[hits]] = values[hits]
-        weights /= self.linear.score_scale[candidates]
+    def batch_scores(self, profiles: Sequence[Profile]) -> NDArray[np.float32]:
+        """Return the scores of several readers; see ``Ranker.batch_scores``.
 
-        rated_of = np.full(self.n_items, -1, dtype=np.int32)
-        rated_of[reader.items] = np.arange(len(reader.items))
-        chosen = rated_of[self._other["indices"][candidates]]
-        found, slots = np.nonzero(chosen >= 0)
-        others = np.zeros((len(reader.items), len(candidates)), dtype=np.float32)
-        others[chosen[found, slots], found] = self._other["weights"][candidates[found], slots]
-        return np.concatenate(
-            (
-                first_features(self._tables, reader, candidates, scores, weights),
-                other_features(reader, others),
-            ),
-            axis=1,
+        Blocks of readers are shared by ``n_threads`` threads. Beside the result a thread takes
+        20 MB or so.
+        """
+        scores = np.empty((len(profiles), self.n_items), dtype=np.float32)
+        at_once = max(1, _CANDIDATES_AT_ONCE // self.config.n_candidates)
+        blocks = [slice(first, first + at_once) for first in range(0, len(profiles), at_once)]
+        nothing = np.empty(0, dtype=np.int64)
+        in_threads(
+            lambda block: self._score(profiles[block], nothing, scores[block]),
+            blocks,
+            self.n_threads,
         )
+        return scores
+
+    def _score(
+        self,
+        profiles: Sequence[Profile],
+        left_out: NDArray[np.int64],
+        scores: NDArray[np.float32],
+    ) -> None:
+        """Write the scores of a block of readers, shape (n_readers, n_items)."""
+        by_length: dict[int, list[tuple[int, NDArray[np.int64]]]] = {}
+        for row, profile in enumerate(profiles):
+            scores[row] = self.linear.scores(profile)
+            if self._second is not None and len(profile.item_indices):
+                candidates = self._candidates(profile, left_out, scores[row])
+                by_length.setdefault(len(candidates), []).append((row, candidates))
+        for n_candidates, listed in by_length.items():
+            if self._second is not None and n_candidates:
+                candidates = np.stack([found for _, found in listed])
+                self._order(self._second, profiles, [row for row, _ in listed], candidates, scores)
+
+    def _candidates(
+        self, profile: Profile, left_out: NDArray[np.int64], scores: NDArray[np.float32]
+    ) -> NDArray[np.int64]:
+        """Return what the first stage proposes, best first; fewer where little is unread."""
+        unread = scores.copy()
+        for items in (profile.item_indices, profile.shelf_indices, left_out):
+            unread[items] = -np.inf
+        best = top_k(unread, self.config.n_candidates)
+        return best[unread[best] > -np.inf]
+
+    def _order(
+        self,
+        second: SecondStage,
+        profiles: Sequence[Profile],
+        rows: Sequence[int],
+        candidates: NDArray[np.int64],
+        scores: NDArray[np.float32],
+    ) -> None:
+        """Put the trees' probabilities in place of the candidates' scores, the others below."""
+        proposed = np.stack([scores[row, own] for row, own in zip(rows, candidates, strict=True)])
+        probabilities = second.probabilities(
+            self.linear, [profiles[row] for row in rows], candidates, proposed
+        )
+        for row, own, values in zip(rows, candidates, probabilities, strict=True):
+            if len(own) < self.n_items:
+                scores[row, own] = -np.inf
+                scores[row] -= scores[row].max()
+            scores[row, own] = values
 
     def recommend(
         self,
@@ -271,9 +288,8 @@ class TwoStageRanker(Ranker):
         """Return both stages."""
         linear = self.linear.to_part()
         arrays = {f"{_LINEAR_PREFIX}{name}": array for name, array in linear.arrays.items()}
-        if self._forest is not None and self._tables is not None:
-            arrays |= self._tables.arrays() | self._forest.arrays()
-            arrays |= {f"other_{name}": array for name, array in self._other.items()}
+        if self._second is not None:
+            arrays |= self._second.arrays()
         config = {
             "two_stage": asdict(self.config),
             "linear": dict(linear.config),
@@ -293,25 +309,19 @@ class TwoStageRanker(Ranker):
             features = part.config["features"]
         except (KeyError, TypeError, InputError) as error:
             raise ArtifactError(f"the config of two_stage is not usable: {error}") from error
-        prefix = len(_LINEAR_PREFIX)
         arrays = {
-            name[prefix:]: array
+            name.removeprefix(_LINEAR_PREFIX): array
             for name, array in part.arrays.items()
             if name.startswith(_LINEAR_PREFIX)
         }
-        ranker._linear = LinearRanker.from_part(Part("linear", arrays, linear_config))
+        ranker._linear = LinearRanker.from_part(Part(LinearRanker.name, arrays, linear_config))
         ranker._linear_config = ranker._linear.config
         ranker.skipped_because = skipped
         if skipped is not None:
             return ranker
         if features != list(FEATURES):
             raise ArtifactError("two_stage was fitted with other features; train again.")
-        try:
-            ranker._tables = ItemTables.of_arrays(part.arrays, ranker.n_items)
-            ranker._forest = Forest.of_arrays(part.arrays, len(FEATURES))
-            ranker._other = _checked_other(part.arrays, ranker.n_items)
-        except KeyError as error:
-            raise ArtifactError(f"two_stage has no array {error}; train again.") from error
+        ranker._second = SecondStage.of_arrays(part.arrays, ranker.n_items)
         return ranker
 
 
@@ -340,41 +350,3 @@ def _part_of(on_progress: OnProgress | None, part: str) -> Callable[[str, float]
         on_progress(stage, end if done >= 1 else start + (end - start) * done)
 
     return report
-
-
-def _by_scored(arrays: Mapping[str, NDArray[Any]], n_kept: int) -> dict[str, NDArray[Any]]:
-    """Return the weights by scored item, padded with weight 0: a list needs 100 of them."""
-    n_items = len(arrays["indptr"]) - 1
-    by_rated = csr_array(
-        (arrays["weights"], arrays["indices"].astype(np.int32), arrays["indptr"]),
-        shape=(n_items, n_items),
-    )
-    by_scored = by_rated.tocsc()
-    counts = np.diff(by_scored.indptr)
-    scored = np.repeat(np.arange(n_items), counts)
-    slots = np.arange(len(scored)) - np.repeat(by_scored.indptr[:-1], counts)
-    width = max(1, min(n_kept, int(counts.max(initial=1))))
-    # A padded slot names the scored item itself, which is never one of the reader's books.
-    indices = np.repeat(np.arange(n_items)[:, np.newaxis], width, axis=1)
-    weights = np.zeros((n_items, width), dtype=np.float32)
-    indices[scored, slots] = by_scored.indices
-    weights[scored, slots] = by_scored.data
-    return {"indices": indices.astype(index_dtype(n_items)), "weights": weights}
-
-
-def _checked_other(arrays: Mapping[str, NDArray[Any]], n_items: int) -> dict[str, NDArray[Any]]:
-    """Return the second source's arrays after checking that they fit together."""
-    indices, weights = np.asarray(arrays["other_indices"]), np.asarray(arrays["other_weights"])
-    whole = (
-        indices.ndim == 2
-        and indices.shape == weights.shape
-        and len(indices) == n_items
-        and indices.dtype.kind in "iu"
-        and weights.dtype == np.float32
-        and int(indices.min()) >= 0
-        and int(indices.max()) < n_items
-        and bool(np.isfinite(weights).all())
-    )
-    if not whole:
-        raise ArtifactError("the second source of two_stage does not fit together; train again.")
-    return {"indices": indices, "weights": weights}

@@ -17,10 +17,10 @@ from recommender.engine.linear_config import LinearConfig
 from recommender.engine.linear_solve import Solution
 from recommender.engine.progress import OnProgress
 from recommender.engine.ranking import top_k
+from recommender.engine.readers import Reader
 from recommender.engine.two_stage_config import TwoStageConfig
 from recommender.engine.two_stage_features import (
     ItemTables,
-    Reader,
     first_features,
     other_features,
 )

@@ -1,10 +1,14 @@
-"""What the second stage looks at: one row per candidate of one reader."""
+"""What the second stage looks at: one row per candidate of a reader.
+
+A feature is a name in one of the tuples below, and a column of that name from one of the
+functions at the end, for several readers at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +18,22 @@ from recommender.engine.completeness import Completeness, liked_share
 from recommender.engine.errors import ArtifactError
 from recommender.engine.interactions import Interactions
 from recommender.engine.metadata_gram import tag_vectors
+from recommender.engine.readers import Reader, Readers
+
+Columns = dict[str, NDArray[Any]]  # by the name of the feature
 
 N_TAG_FACTORS: Final = 64
 _YEARS: Final = (1900.0, 2018.0)
 _UNKNOWN_YEAR: Final = 2000.0
 _NO_VOLUME: Final = -50.0
 _ONE_THREAD: Final = 1 << 18
+_STAR_CLASSES: Final = (  # feature, its stars: from, below
+    ("few_stars", 0.0, 2.5),
+    ("three_stars", 2.5, 3.5),
+    ("four_stars", 3.5, 4.5),
+    ("five_stars", 4.5, np.inf),
+)
+_COMPARED: Final = {"years": "year", "popularity": "log_popularity", "stars": "mean_stars"}
 
 # Of the candidate by the first stage: score, place, score relative to the first and the tenth.
 HEAD: Final = ("score", "place", "of_first", "of_tenth")
@@ -50,14 +64,6 @@ USER: Final = (
     *("user_liked", "user_series", "tenth_score", "last_score"),
 )
 FEATURES: Final = (*HEAD, *MAIN, *PAIR, *ITEM, *USER, *OTHER)
-
-
-class Reader(NamedTuple):
-    """A reader's ratings: item indices, stars, and what each counts in the first stage."""
-
-    items: NDArray[np.int64]
-    stars: NDArray[np.float32]
-    counts: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +176,7 @@ def first_features(
     scores: NDArray[np.floating],
     weights: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Return all features but ``OTHER``.
+    """Return all features but ``OTHER`` of one reader's candidates.
 
     Parameters
     ----------
@@ -184,23 +190,13 @@ def first_features(
     -------
     float32 array, shape (n, n_features - 3).
     """
-    n = len(candidates)
-    tenth, last = scores[min(9, n - 1)], scores[-1]
-    user = _user_features(tables, reader, float(tenth), float(last))
-    blocks = (
-        np.stack(
-            (scores, np.arange(n), scores / (scores[0] + 1e-6), scores / (tenth + 1e-6)), axis=1
-        ),
-        _main_features(reader, tables.column("mean_stars")[reader.items], weights.T),
-        _pair_features(tables, reader, candidates),
-        tables.items[candidates],
-        np.broadcast_to(user, (n, len(user))),
-    )
-    return np.concatenate(blocks, axis=1, dtype=np.float32, casting="same_kind")
+    readers = Readers.of([reader])
+    columns = first_columns(tables, readers, candidates[np.newaxis], scores[np.newaxis], weights)
+    return as_rows(columns, FEATURES[: -len(OTHER)], candidates[np.newaxis].shape)
 
 
 def other_features(reader: Reader, weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return ``OTHER``: what the second source says.
+    """Return ``OTHER`` of one reader's candidates: what the second source says.
 
     Parameters
     ----------
@@ -211,11 +207,173 @@ def other_features(reader: Reader, weights: NDArray[np.float32]) -> NDArray[np.f
     -------
     float32 array, shape (n, 3).
     """
-    terms = weights.T * reader.counts
-    sums = terms.sum(axis=1)
-    ranks = np.empty(len(sums))
-    ranks[np.argsort(-sums, kind="stable")] = np.arange(len(sums))
-    return np.stack((sums, terms.max(axis=1), ranks), axis=1).astype(np.float32)
+    columns = other_columns(Readers.of([reader]), weights)
+    return as_rows(columns, OTHER, (1, weights.shape[1]))
+
+
+def as_rows(columns: Columns, names: Sequence[str], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return named columns in the order of the names, one row per candidate.
+
+    Parameters
+    ----------
+    columns : mapping of name to array that broadcasts to ``shape``.
+    names : sequence of str, length n_features.
+    shape : (n_readers, n_candidates).
+
+    Returns
+    -------
+    float32 array, shape (n_readers * n_candidates, n_features). Its columns are contiguous.
+    """
+    table = np.empty((len(names), *shape), dtype=np.float32)
+    for column, name in zip(table, names, strict=True):
+        column[:] = columns[name]
+    return table.reshape(len(names), -1).T
+
+
+def first_columns(
+    tables: ItemTables,
+    readers: Readers,
+    candidates: NDArray[np.int64],
+    scores: NDArray[np.floating],
+    weights: NDArray[np.float32],
+) -> Columns:
+    """Return all features but ``OTHER``, by name.
+
+    Parameters
+    ----------
+    tables : ItemTables.
+    readers : Readers.
+    candidates : int64 array, shape (n_readers, n), n > 0. Rows by descending score.
+    scores : float array, same shape. Of the first stage.
+    weights : float32 array, shape (n_books, n). The first stage's, not scaled: of each reader's
+        books towards his candidates.
+
+    Returns
+    -------
+    dict of name to array that broadcasts to (n_readers, n).
+    """
+    first, tenth, last = scores[:, :1], scores[:, 9:10], scores[:, -1:]
+    items = dict(zip(ITEM, np.moveaxis(tables.items[candidates], 2, 0), strict=True))
+    if not tenth.size:
+        tenth = last
+    return {
+        "score": scores,
+        "place": np.arange(scores.shape[1]),
+        "of_first": scores / (first + 1e-6),
+        "of_tenth": scores / (tenth + 1e-6),
+        **_main_columns(readers, tables.column("mean_stars")[readers.items], weights),
+        **_tag_columns(tables, readers, candidates),
+        **_author_columns(tables, readers, candidates),
+        **_series_columns(tables, readers, candidates),
+        **items,
+        **{
+            f"{short}_from": items[name] - readers.means(tables.column(name)[readers.items])
+            for short, name in _COMPARED.items()
+        },
+        **_user_columns(tables, readers),
+        "tenth_score": tenth,
+        "last_score": last,
+    }
+
+
+def other_columns(readers: Readers, weights: NDArray[np.float32]) -> Columns:
+    """Return ``OTHER`` by name; weights as in ``first_columns``, of the second source."""
+    terms = weights * readers.counts[:, np.newaxis]
+    (sums,) = readers.sums(terms)
+    ranks = np.empty(sums.shape, dtype=np.float32)
+    order = np.argsort(-sums, axis=1, kind="stable")
+    np.put_along_axis(ranks, order, np.arange(sums.shape[1], dtype=np.float32), axis=1)
+    return {"other_sum": sums, "other_strongest": readers.largest(terms), "other_rank": ranks}
+
+
+def _main_columns(
+    readers: Readers, everybodys_stars: NDArray[np.float32], weights: NDArray[np.float32]
+) -> Columns:
+    """Return ``MAIN``."""
+    stars = readers.stars[:, np.newaxis]
+    terms = weights * readers.counts[:, np.newaxis]
+    positive = np.maximum(weights, 0)
+    total, for_it, n_for, speaking, beyond_mean, beyond_all, *by_stars = readers.sums(
+        terms,
+        np.maximum(terms, 0),
+        (terms > 0).astype(np.float32),
+        positive,
+        positive * readers.stars_beyond_mean[:, np.newaxis],
+        positive * (stars - everybodys_stars[:, np.newaxis]),
+        *(weights * ((stars >= least) & (stars < below)) for _, least, below in _STAR_CLASSES),
+    )
+    strongest, three_strongest = readers.strongest(terms, 3)
+    strongest = np.maximum(strongest, 0)
+    little = np.float32(1e-3)
+    return {
+        "sum": total,
+        **{name: said for (name, _, _), said in zip(_STAR_CLASSES, by_stars, strict=True)},
+        "strongest": strongest,
+        "three_strongest": three_strongest,
+        "n_for": n_for,
+        "stars_for": beyond_mean / (speaking + little),
+        "stars_beyond": beyond_all / (speaking + little),
+        "concentration": strongest / (for_it + little),
+    }
+
+
+def _tag_columns(tables: ItemTables, readers: Readers, candidates: NDArray[np.int64]) -> Columns:
+    """Return likeness of tags to the reader's taste, his nearest and five nearest books."""
+    own_tags, tags = tables.tags[readers.items], tables.tags[candidates]
+    (taste,) = readers.sums(own_tags * (readers.counts + np.float32(1e-3))[:, np.newaxis])
+    taste /= np.linalg.norm(taste, axis=1, keepdims=True) + np.float32(1e-9)
+    near = np.empty((len(own_tags), candidates.shape[1]), dtype=np.float32)
+    for (start, end), own_candidates in zip(readers.spans, tags, strict=True):
+        near[start:end] = _product(own_tags[start:end], own_candidates.T)
+    nearest, five_nearest = readers.strongest(near, 5)
+    return {
+        "tags": (tags @ taste[:, :, np.newaxis])[:, :, 0],
+        "nearest_tags": nearest,
+        "five_nearest_tags": five_nearest / np.minimum(readers.n_books, 5)[:, np.newaxis],
+    }
+
+
+def _author_columns(tables: ItemTables, readers: Readers, candidates: NDArray[np.int64]) -> Columns:
+    """Return what the reader thinks of the candidate's author."""
+    same = readers.matches(tables.authors, candidates)
+    n_books = same.sums(np.ones_like(readers.stars))
+    return {
+        "author_count": n_books,
+        "author_liking": same.sums(readers.counts),
+        "author_stars_beyond": same.sums(readers.stars_beyond_mean) / (n_books + 1),
+        "author_stars": same.sums(readers.stars) / np.maximum(n_books, 1),
+    }
+
+
+def _series_columns(tables: ItemTables, readers: Readers, candidates: NDArray[np.int64]) -> Columns:
+    """Return how far the reader is in the candidate's series."""
+    same = readers.matches(tables.series, candidates)
+    own_volumes = tables.column("volume")[readers.items]
+    volumes = tables.column("volume")[candidates]
+    n_books = same.sums(np.ones_like(readers.stars))
+    last_read = same.largest(own_volumes, at_least=-1.0)
+    is_before = np.abs(own_volumes[same.books] - (volumes.ravel()[same.pairs] - 1)) < 0.01
+    return {
+        "series_count": n_books,
+        "series_stars": same.sums(readers.stars) / np.maximum(n_books, 1),
+        "series_gap": np.where(n_books > 0, volumes - last_read, _NO_VOLUME),
+        "series_next": same.sums_of_pairs(is_before) > 0,
+    }
+
+
+def _user_columns(tables: ItemTables, readers: Readers) -> Columns:
+    """Return ``USER`` but what is of the list."""
+    stars = readers.stars
+    popularity = tables.column("log_popularity")[readers.items]
+    return {
+        "n_rated": readers.n_books[:, np.newaxis],
+        "user_stars": readers.means(stars),
+        "user_popularity": readers.means(popularity),
+        "user_popularity_spread": np.sqrt(readers.means(readers.beyond_mean(popularity) ** 2)),
+        "user_strictness": readers.means(stars - tables.column("mean_stars")[readers.items]),
+        "user_liked": readers.means(stars >= 3.5),
+        "user_series": readers.means(tables.series[readers.items] >= 0),
+    }
 
 
 def _product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -229,107 +387,4 @@ def _product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[n
         return left @ right
     return np.concatenate(
         [left[first : first + n_rows] @ right for first in range(0, len(left), n_rows)]
-    )
-
-
-def _main_features(
-    reader: Reader, everybodys_stars: NDArray[np.float32], weights: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Return ``MAIN``; weights have shape (n, n_rated)."""
-    stars, counts = reader.stars, reader.counts
-    terms = weights * counts
-    stars_class = np.stack(
-        (stars < 2.5, (stars >= 2.5) & (stars < 3.5), (stars >= 3.5) & (stars < 4.5), stars >= 4.5),
-        axis=1,
-    ).astype(np.float32)
-    by_stars = _product(weights, stars_class)
-    n_top = min(3, len(stars))
-    strongest = np.partition(terms, len(stars) - n_top, axis=1)[:, len(stars) - n_top :]
-    most = np.maximum(strongest.max(axis=1), 0)
-    positive = np.maximum(weights, 0)
-    about = np.stack((np.ones_like(stars), stars - stars.mean(), stars - everybodys_stars), axis=1)
-    total, beyond_mean, beyond_all = _product(positive, about).T
-    return np.concatenate(
-        (
-            terms.sum(axis=1)[:, np.newaxis],
-            by_stars,
-            np.stack(
-                (
-                    most,
-                    strongest.sum(axis=1),
-                    (terms > 0).sum(axis=1),
-                    beyond_mean / (total + 1e-3),
-                    beyond_all / (total + 1e-3),
-                    most / (np.maximum(terms, 0).sum(axis=1) + 1e-3),
-                ),
-                axis=1,
-            ),
-        ),
-        axis=1,
-        dtype=np.float32,
-        casting="same_kind",
-    )
-
-
-def _pair_features(
-    tables: ItemTables, reader: Reader, candidates: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Return ``PAIR``."""
-    read, stars, counts = reader.items, reader.stars, reader.counts
-    about = np.stack((np.ones_like(stars), counts, stars - stars.mean(), stars), axis=1)
-    own_tags, tags = tables.tags[read], tables.tags[candidates]
-    taste = (counts + np.float32(1e-3)) @ own_tags
-    taste /= np.linalg.norm(taste) + np.float32(1e-9)
-    near = _product(tags, own_tags.T)
-    n_near = min(5, len(read))
-    nearest = np.partition(near, len(read) - n_near, axis=1)[:, len(read) - n_near :]
-
-    author, series = tables.authors[candidates], tables.series[candidates]
-    same_author = (author[:, np.newaxis] == tables.authors[read]) & (author >= 0)[:, np.newaxis]
-    n_author, liking, deviation, author_stars = _product(same_author.astype(np.float32), about).T
-    same_series = (series[:, np.newaxis] == tables.series[read]) & (series >= 0)[:, np.newaxis]
-    n_series, _, _, series_stars = _product(same_series.astype(np.float32), about).T
-    volume = tables.column("volume")
-    own_volumes, volumes = volume[read], volume[candidates]
-    last_read = np.where(same_series, own_volumes, -1.0).max(axis=1)
-    is_before = np.abs(own_volumes - (volumes - 1)[:, np.newaxis]) < 0.01
-    columns = (
-        tags @ taste,
-        nearest.max(axis=1),
-        nearest.mean(axis=1),
-        n_author,
-        liking,
-        deviation / (n_author + 1),
-        author_stars / np.maximum(n_author, 1),
-        n_series,
-        series_stars / np.maximum(n_series, 1),
-        np.where(n_series > 0, volumes - last_read, _NO_VOLUME),
-        (same_series & is_before).any(axis=1),
-        *(
-            tables.column(name)[candidates] - tables.column(name)[read].mean()
-            for name in ("year", "log_popularity", "mean_stars")
-        ),
-    )
-    return np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
-
-
-def _user_features(
-    tables: ItemTables, reader: Reader, tenth: float, last: float
-) -> NDArray[np.float32]:
-    """Return ``USER``, float32 (n,)."""
-    stars = reader.stars
-    popularity = tables.column("log_popularity")[reader.items]
-    return np.array(
-        (
-            len(stars),
-            stars.mean(),
-            popularity.mean(),
-            popularity.std(),
-            (stars - tables.column("mean_stars")[reader.items]).mean(),
-            (stars >= 3.5).mean(),
-            (tables.series[reader.items] >= 0).mean(),
-            tenth,
-            last,
-        ),
-        dtype=np.float32,
     )

@@ -161,6 +161,17 @@ def test_the_order_of_the_ratings_does_not_change_a_bit() -> None:
     assert np.array_equal(ranker.scores(profile), ranker.scores(backwards))
 
 
+def test_weights_between_books_are_those_of_the_solution() -> None:
+    ranker = LinearRanker(CONFIG).fit(random_interactions(3))
+    unscaled = stored_weights(ranker) / ranker.score_scale
+    items, candidates = np.array([2, 3, 11, 19]), np.array([20, 0, 5])
+    between = ranker.weights_between(items, candidates)
+    assert between.dtype == np.float32
+    np.testing.assert_allclose(between, unscaled[np.ix_(items, candidates)], rtol=1e-6)
+    assert between.any()
+    assert ranker.weights_between(items[:0], candidates).shape == (0, 3)
+
+
 def test_a_batch_gives_the_bits_of_single_scores_and_the_fit_renews_it() -> None:
     ranker = LinearRanker(dataclasses.replace(CONFIG, shelf_input=0.3))
     for seed in (3, 4):

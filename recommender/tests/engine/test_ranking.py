@@ -23,6 +23,16 @@ def test_top_k_equals_a_sort_on_many_distinct_scores() -> None:
         assert top_k(scores, k).tolist() == np.argsort(-scores, kind="stable")[:k].tolist()
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.sampled_from([2, 5, 1000]))
+def test_top_k_equals_a_sort_where_it_looks_at_groups_first(
+    seed: int, k: int, n_levels: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    scores = generator.integers(0, n_levels, generator.integers(16, 300)).astype(np.float32)
+    scores[generator.random(len(scores)) < 0.1] = -np.inf
+    assert top_k(scores, k).tolist() == np.argsort(-scores, kind="stable")[:k].tolist()
+
+
 @given(tied_scores, st.integers(1, 35), st.data())
 def test_rank_equals_a_sort_of_what_is_not_excluded(
     scores: np.ndarray, k: int, data: st.DataObject

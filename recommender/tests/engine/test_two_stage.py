@@ -22,6 +22,7 @@ from recommender.engine import (
     Profile,
     Series,
     load_artifact,
+    two_stage,
     write_artifact,
 )
 from recommender.engine.two_stage import TwoStageRanker
@@ -186,6 +187,26 @@ def test_without_ratings_the_order_is_that_of_the_first_stage(fitted: TwoStageRa
         assert np.array_equal(fitted.scores(profile), fitted.linear.scores(profile))
 
 
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_a_batch_gives_the_bits_of_single_scores(
+    fitted: TwoStageRanker, monkeypatch: pytest.MonkeyPatch, n_threads: int
+) -> None:
+    """Readers of any number of books, of none, and of so many that candidates are short."""
+    monkeypatch.setattr(fitted, "n_threads", n_threads)
+    monkeypatch.setattr(two_stage, "_CANDIDATES_AT_ONCE", 7 * CONFIG.n_candidates)
+    generator = np.random.default_rng(0)
+    profiles = [READER]
+    for n_rated in (0, 1, 2, 3, 30, N_ITEMS - 3, N_ITEMS - 3, N_ITEMS, *range(4, 40)):
+        order = generator.permutation(N_ITEMS)
+        stars = generator.integers(1, 6, n_rated)
+        profiles.append(Profile(order[:n_rated], stars, order[n_rated : n_rated + 2]))
+    batch = fitted.batch_scores(profiles)
+    assert batch.shape == (len(profiles), N_ITEMS)
+    for row, profile in zip(batch, profiles, strict=True):
+        assert np.array_equal(row, fitted.scores(profile))
+    assert fitted.batch_scores([]).shape == (0, N_ITEMS)
+
+
 def test_one_rating_is_enough_for_the_second_stage(fitted: TwoStageRanker) -> None:
     scores = fitted.scores(Profile(np.array([3]), np.array([5])))
     assert (scores > 0).sum() == 20
@@ -296,7 +317,7 @@ def test_an_unfitted_ranker_says_so() -> None:
         ("forest_values", lambda a: a[:-1]),
         ("table_items", lambda a: a[:, :-1]),
         ("table_tags", lambda a: a * np.nan),
-        ("other_weights", lambda a: a[:, :-1]),
+        ("second_weights", lambda a: a[:-1]),
         ("linear_weights", lambda a: a[:-1]),
     ],
 )
@@ -319,6 +340,10 @@ def test_a_part_of_another_version_is_refused(fitted: TwoStageRanker) -> None:
     rest = {name: array for name, array in part.arrays.items() if name != "table_tags"}
     with pytest.raises(ArtifactError, match="no array"):
         TwoStageRanker.from_part(Part("two_stage", rest, part.config))
+    smaller = LinearRanker().fit(random_interactions(0)).to_part().arrays
+    swapped = dict(part.arrays) | {f"second_{name}": array for name, array in smaller.items()}
+    with pytest.raises(ArtifactError, match="sources of two_stage do not fit together"):
+        TwoStageRanker.from_part(Part("two_stage", swapped, part.config))
 
 
 def test_progress_rises_from_0_to_1() -> None:

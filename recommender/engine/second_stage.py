@@ -1,0 +1,130 @@
+"""The second stage of the default ranker: features of candidates, judged by boosted trees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.engine.artifact import Part
+from recommender.engine.errors import ArtifactError
+from recommender.engine.forest import Forest
+from recommender.engine.interactions import Profile
+from recommender.engine.linear import LinearRanker, input_counts
+from recommender.engine.readers import Reader, Readers
+from recommender.engine.two_stage_config import SECOND_SOURCE
+from recommender.engine.two_stage_features import (
+    FEATURES,
+    ItemTables,
+    as_rows,
+    first_columns,
+    other_columns,
+)
+
+_SOURCE_PREFIX: Final = "second_"
+
+
+@dataclass(frozen=True, eq=False)
+class SecondStage:
+    """What was learned to order candidates.
+
+    Parameters
+    ----------
+    tables : ItemTables.
+    source : LinearRanker. The second source of weights.
+    forest : Forest. Log-odds that a candidate is liked, from ``FEATURES``.
+    """
+
+    tables: ItemTables
+    source: LinearRanker
+    forest: Forest
+
+    def probabilities(
+        self,
+        linear: LinearRanker,
+        profiles: Sequence[Profile],
+        candidates: NDArray[np.int64],
+        scores: NDArray[np.float32],
+    ) -> NDArray[np.float64]:
+        """Return how likely each candidate is among the next books that its reader likes.
+
+        Several readers at once are cheaper, and each one's are the same to the last bit.
+
+        Parameters
+        ----------
+        linear : LinearRanker. The first stage.
+        profiles : sequence of n_readers Profile, each with at least one rating.
+        candidates : int64 array, shape (n_readers, n), n > 0. Rows by descending score.
+        scores : float32 array, same shape. Of the first stage.
+
+        Returns
+        -------
+        float64 array, same shape. 0..1.
+        """
+        log_odds = self.forest.predict(self.features(linear, profiles, candidates, scores))
+        probabilities: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-log_odds))
+        return probabilities.reshape(candidates.shape)
+
+    def features(
+        self,
+        linear: LinearRanker,
+        profiles: Sequence[Profile],
+        candidates: NDArray[np.int64],
+        scores: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Return ``FEATURES``, shape (n_readers * n, n_features); see ``probabilities``."""
+        readers = Readers.of(
+            [
+                Reader(
+                    profile.item_indices,
+                    profile.stars,
+                    input_counts(profile.stars, linear.config).astype(np.float32),
+                )
+                for profile in profiles
+            ]
+        )
+        weights = np.empty((len(readers.items), candidates.shape[1]), dtype=np.float32)
+        others = np.empty_like(weights)
+        for (start, end), own in zip(readers.spans, candidates, strict=True):
+            items = readers.items[start:end]
+            weights[start:end] = linear.weights_between(items, own)
+            others[start:end] = self.source.weights_between(items, own)
+        columns = first_columns(self.tables, readers, candidates, scores, weights)
+        columns |= other_columns(readers, others)
+        return as_rows(columns, FEATURES, candidates.shape)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what an artifact keeps."""
+        source = self.source.to_part().arrays
+        return {
+            **self.tables.arrays(),
+            **self.forest.arrays(),
+            **{f"{_SOURCE_PREFIX}{name}": array for name, array in source.items()},
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]], n_items: int) -> Self:
+        """Rebuild from ``arrays``.
+
+        Raises
+        ------
+        ArtifactError
+            When one is missing, or they do not fit together.
+        """
+        try:
+            tables = ItemTables.of_arrays(arrays, n_items)
+            forest = Forest.of_arrays(arrays, len(FEATURES))
+        except KeyError as error:
+            raise ArtifactError(f"two_stage has no array {error}; train again.") from error
+        own = {
+            name.removeprefix(_SOURCE_PREFIX): array
+            for name, array in arrays.items()
+            if name.startswith(_SOURCE_PREFIX)
+        }
+        source = LinearRanker.from_part(Part(LinearRanker.name, own, asdict(SECOND_SOURCE)))
+        if source.n_items != n_items:
+            raise ArtifactError("the sources of two_stage do not fit together; train again.")
+        return cls(tables, source, forest)

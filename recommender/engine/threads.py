@@ -1,0 +1,39 @@
+"""Work shared by a few threads: numpy lets go of the interpreter's lock in large operations."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+_Part = TypeVar("_Part")
+
+
+def n_cores() -> int:
+    """Return how many cores this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_threads(work: Callable[[_Part], None], parts: Iterable[_Part], n_threads: int) -> None:
+    """Do the work of every part; with one thread, in this one.
+
+    Raises
+    ------
+    Exception
+        The first that a part raises. Parts that have not begun then are not done.
+    """
+    if n_threads <= 1:
+        for part in parts:
+            work(part)
+        return
+    with ThreadPoolExecutor(n_threads) as pool:
+        futures = [pool.submit(work, part) for part in parts]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
