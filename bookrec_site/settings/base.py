@@ -8,6 +8,7 @@ from csp.constants import NONCE, SELF
 from environs import EnvError, validate
 
 from bookrec_site import embedded
+from bookrec_site.settings.artifacts import artifact_storage
 from bookrec_site.settings.env import BASE_DIR, env, is_production, local_dir, secret_key
 
 PRODUCTION = is_production()
@@ -121,8 +122,15 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(LOCAL_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STORAGES = {
+# Where trained artifacts live, shared by the workers, which write, and the web, which reads: a
+# folder, or with ARTIFACTS_URL a bucket, of which each host keeps a cache.
+ARTIFACTS_DIR = Path(env.str("ARTIFACTS_DIR", default=str(LOCAL_DIR / "artifacts")))
+ARTIFACTS_CACHE_DIR = Path(
+    env.str("ARTIFACTS_CACHE_DIR", default=str(LOCAL_DIR / "artifact-cache"))
+)
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "artifacts": artifact_storage(env.str("ARTIFACTS_URL", default=""), ARTIFACTS_DIR),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -206,8 +214,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * 3600}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
-# Where trained artifacts live; shared by the workers, which write, and the web, which reads.
-ARTIFACTS_DIR = Path(env.str("ARTIFACTS_DIR", default=str(LOCAL_DIR / "artifacts")))
 RETRAIN_HOUR: int = env.int("RETRAIN_HOUR", default=3, validate=validate.Range(0, 23))
 
 LOGGING: dict[str, Any] = {

@@ -3,15 +3,18 @@
 import tempfile
 from pathlib import Path
 
+from bookrec_site.settings.artifacts import artifact_storage
 from bookrec_site.settings.base import *  # noqa: F403
 from bookrec_site.settings.base import MIDDLEWARE, REST_FRAMEWORK
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ARTIFACTS_DIR = Path(tempfile.gettempdir()) / "bookrec-no-artifacts"
+ARTIFACTS_CACHE_DIR = ARTIFACTS_DIR / "cache"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "artifacts": artifact_storage("", ARTIFACTS_DIR),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-ARTIFACTS_DIR = Path(tempfile.gettempdir()) / "bookrec-no-artifacts"
 # Tests of throttling set their own, low rates; the others must not meet them.
 REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = dict.fromkeys(
     ["anonymous", "reader", "login", "signup"], "100000/min"

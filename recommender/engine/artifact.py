@@ -8,6 +8,7 @@ loaded together. It is written once and never changed; nothing in it is ever unp
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -65,7 +66,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Artifact:
-    """A loaded artifact: parts with read-only, memory-mapped arrays.
+    """A loaded artifact: parts with read-only arrays, memory-mapped or in memory.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ class Artifact:
             ) from None
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     """Return the hex digest of a file, read in chunks."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -197,7 +198,7 @@ def write_artifact(
                     "dtype": array.dtype.str,
                     "shape": list(array.shape),
                     "bytes": (staging / file_name).stat().st_size,
-                    "sha256": _sha256(staging / file_name),
+                    "sha256": sha256_of(staging / file_name),
                 }
         manifest = {
             "schema_version": SCHEMA_VERSION,
@@ -230,8 +231,24 @@ def _wanted(condition: bool, folder: Path, complaint: str) -> None:
         raise ArtifactError(f"{folder}: {complaint}; train again or roll back to another run.")
 
 
-def _read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
-    """Return the manifest, checked down to its values' types, and its digest."""
+def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
+    """Read what an artifact says of itself, without its files.
+
+    Parameters
+    ----------
+    folder : Path. Holds ``meta.json``; its other files are not looked at.
+
+    Returns
+    -------
+    The manifest and its SHA-256, a hex digest. ``manifest["files"]`` maps the name of each file,
+    a plain name of ours, to ``bytes``, ``sha256``, ``dtype`` and ``shape``.
+
+    Raises
+    ------
+    ArtifactError
+        When it is missing, a symbolic link, foreign, of another schema version, or not described
+        as wanted, down to the types of its values.
+    """
     path = folder / MANIFEST_NAME
     _wanted(path.is_file() and not path.is_symlink(), folder, f"there is no {MANIFEST_NAME}")
     size = path.stat().st_size
@@ -272,24 +289,34 @@ def _read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
             and isinstance(entry.get("dtype"), str)
             and isinstance(entry.get("shape"), list)
             and isinstance(entry.get("bytes"), int)
+            and entry["bytes"] >= 0
             and isinstance(entry.get("sha256"), str)
         )
         _wanted(shaped, folder, f"file {name} is not described as wanted")
     return manifest, hashlib.sha256(content).hexdigest()
 
 
-def _load_array(folder: Path, name: str, entry: Mapping[str, Any], verify: bool) -> NDArray[Any]:
-    """Memory-map one array after comparing it with its manifest entry."""
+def _load_array(
+    folder: Path, name: str, entry: Mapping[str, Any], verify: bool, in_memory: bool
+) -> NDArray[Any]:
+    """Load one array after comparing its file with its manifest entry."""
     path = folder / name
     _wanted(path.is_file() and not path.is_symlink(), folder, f"{name} is missing or a link")
-    size = path.stat().st_size
+    # In memory, what is compared and what is used are the same bytes.
+    content = path.read_bytes() if in_memory else None
+    size = path.stat().st_size if content is None else len(content)
     _wanted(size == entry["bytes"], folder, f"{name} has {size} bytes, not {entry['bytes']}")
     if verify:
-        _wanted(_sha256(path) == entry["sha256"], folder, f"the checksum of {name} is wrong")
+        digest = sha256_of(path) if content is None else hashlib.sha256(content).hexdigest()
+        _wanted(digest == entry["sha256"], folder, f"the checksum of {name} is wrong")
     try:
-        # An empty array cannot be memory-mapped.
-        mode: Literal["r"] | None = None if 0 in entry["shape"] else "r"
-        array: NDArray[Any] = np.load(path, mmap_mode=mode, allow_pickle=False)
+        array: NDArray[Any]
+        if content is None:
+            # An empty array cannot be memory-mapped.
+            mode: Literal["r"] | None = None if 0 in entry["shape"] else "r"
+            array = np.load(path, mmap_mode=mode, allow_pickle=False)
+        else:
+            array = np.load(io.BytesIO(content), allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise ArtifactError(f"{path} is no .npy array: {error}; train again.") from error
     _wanted(array.dtype.kind in _DTYPE_KINDS, folder, f"{name} has dtype {array.dtype}")
@@ -302,14 +329,17 @@ def _load_array(folder: Path, name: str, entry: Mapping[str, Any], verify: bool)
     return array
 
 
-def load_artifact(folder: Path, *, verify: bool = True) -> Artifact:
-    """Load an artifact, memory-mapped and read-only.
+def load_artifact(folder: Path, *, verify: bool = True, in_memory: bool = False) -> Artifact:
+    """Load an artifact, read-only.
 
     Parameters
     ----------
     folder : Path of an artifact.
     verify : bool. Whether to compare every file with its SHA-256 (about 20 ms for 20 MB).
         Names, sizes, shapes and dtypes are compared in any case.
+    in_memory : bool. False: the arrays are memory-mapped, which costs no memory of its own, but
+        whoever changes a file changes the arrays, and whoever truncates one kills the process
+        (SIGBUS). True: they are read, and what happens to the files does not touch them.
 
     Returns
     -------
@@ -323,7 +353,7 @@ def load_artifact(folder: Path, *, verify: bool = True) -> Artifact:
     """
     folder = Path(folder)
     _wanted(folder.is_dir(), folder, "there is no such folder")
-    manifest, digest = _read_manifest(folder)
+    manifest, digest = read_manifest(folder)
     try:
         created_at = datetime.fromisoformat(manifest["created_at"])
     except (KeyError, TypeError, ValueError) as error:
@@ -340,6 +370,7 @@ def load_artifact(folder: Path, *, verify: bool = True) -> Artifact:
                     f"{name}.{array}.npy",
                     manifest["files"][f"{name}.{array}.npy"],
                     verify,
+                    in_memory,
                 )
                 for array in entry["arrays"]
             },

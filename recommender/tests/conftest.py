@@ -16,6 +16,12 @@ from recommender.training import run_training
 def artifacts(settings, tmp_path):
     """An artifacts folder of this test's own, and nothing loaded from elsewhere."""
     settings.ARTIFACTS_DIR = tmp_path / "artifacts"
+    settings.STORAGES = settings.STORAGES | {
+        "artifacts": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": settings.ARTIFACTS_DIR},
+        }
+    }
     holder.forget()
     yield settings.ARTIFACTS_DIR
     holder.forget()

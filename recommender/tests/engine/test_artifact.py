@@ -233,6 +233,7 @@ def traverse_in_a_part(manifest: dict) -> None:
         (lambda m: m["parts"].update({"A B": m["parts"].pop("linear")}), "no part name"),
         (lambda m: m["parts"]["linear"].update(arrays=[{}]), "disagree"),
         (lambda m: m["files"][WEIGHTS].pop("sha256"), "is not described"),
+        (lambda m: m["files"][WEIGHTS].update(bytes=-1), "is not described"),
         (lambda m: m["files"][WEIGHTS].update(shape=[3, 2]), "is <f4"),
         (lambda m: m["files"][WEIGHTS].update(dtype="<i4"), "is <f4"),
         (lambda m: m["files"][WEIGHTS].update(sha256="0" * 64), "checksum"),
@@ -257,7 +258,7 @@ def test_a_pickle_is_never_loaded(folder: Path) -> None:
         entry = manifest["files"][WEIGHTS]
         entry.update(
             bytes=path.stat().st_size,
-            sha256=artifact_module._sha256(path),
+            sha256=artifact_module.sha256_of(path),
             dtype="|O",
             shape=[1],
         )
@@ -265,6 +266,23 @@ def test_a_pickle_is_never_loaded(folder: Path) -> None:
     edit(folder, fit_the_pickle)
     with pytest.raises(ArtifactError, match=r"no \.npy array"):
         load_artifact(folder)
+
+
+@pytest.mark.parametrize("damage", [truncate, flip_a_byte, remove])
+def test_arrays_in_memory_outlive_damage_to_their_files(
+    folder: Path, damage: Callable[[Path], None]
+) -> None:
+    loaded = load_artifact(folder, in_memory=True)
+    damage(folder)
+    for name, part in parts().items():
+        for array_name, array in part.arrays.items():
+            got = loaded.part(name).array(array_name)
+            np.testing.assert_array_equal(got, array)
+            assert got.dtype == array.dtype
+            assert not isinstance(got, np.memmap)
+            assert not got.flags.writeable
+    with pytest.raises(ArtifactError):
+        load_artifact(folder, in_memory=True)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
