@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from recommender.engine.artifact import Part
 from recommender.engine.catalog import Catalog
@@ -192,7 +192,7 @@ class LinearRanker(Ranker):
         column_of = np.empty(self.n_items, dtype=np.intp)
         column_of[candidates] = np.arange(len(candidates))
         joined = _joined(indices, starts, ends)
-        found = np.flatnonzero(is_wanted[joined])
+        found = np.flatnonzero(is_wanted.take(joined))  # faster than by brackets
         after = np.cumsum(ends - starts)
         rows = np.searchsorted(after, found, side="right")
         between = np.zeros((len(items), len(candidates)), dtype=np.float32)
@@ -209,8 +209,8 @@ class LinearRanker(Ranker):
         items, liking = self.inputs(profile)
         indptr, indices, weights = (self._array(name) for name in _ARRAYS[:3])
         starts, ends = indptr[items], indptr[items + 1]
-        terms = np.repeat(liking, ends - starts)
-        terms *= _joined(weights, starts, ends)
+        terms = _joined(weights, starts, ends, np.float64)
+        terms *= np.repeat(liking, ends - starts)
         sums = np.bincount(_joined(indices, starts, ends), terms, minlength=self.n_items)
         scores: NDArray[np.float32] = (sums + self._array("prior")).astype(np.float32)
         return scores
@@ -313,11 +313,15 @@ def input_counts(stars: NDArray[np.float32], config: LinearConfig) -> NDArray[np
 
 
 def _joined(
-    values: NDArray[Any], starts: NDArray[np.integer], ends: NDArray[np.integer]
+    values: NDArray[Any],
+    starts: NDArray[np.integer],
+    ends: NDArray[np.integer],
+    dtype: DTypeLike | None = None,
 ) -> NDArray[Any]:
-    """Return slices of an array one after another."""
+    """Return slices of an array one after another, of its dtype or another."""
     spans = zip(starts.tolist(), ends.tolist(), strict=True)
-    return np.concatenate([values[:0], *[values[start:end] for start, end in spans]])
+    slices = [values[:0], *[values[start:end] for start, end in spans]]
+    return np.concatenate(slices, dtype=dtype)
 
 
 def _fit_together(arrays: Mapping[str, NDArray[Any]]) -> bool:

@@ -90,25 +90,35 @@ class Readers:
         return list(zip(starts[:-1], starts[1:], strict=True))
 
     @cached_property
-    def _adder(self) -> csr_array:
-        """1 for each reader and book of his: products with it are sums, faster than reduceat."""
-        n_books = len(self.items)
-        ones = np.ones(n_books, dtype=np.float32)
-        columns = np.arange(n_books, dtype=np.int32)
-        shape = (len(self.n_books), n_books)
-        return csr_array((ones, columns, self.starts.astype(np.int32)), shape=shape)
-
-    @cached_property
     def stars_beyond_mean(self) -> NDArray[np.float32]:
         """Each book's stars less the mean of its reader's, float32 (n_books,)."""
         return self.beyond_mean(self.stars).astype(np.float32)
 
-    def sums(self, *of_books: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Return the sums over each one's books, shape (n_readers, n) for each (n_books, n)."""
-        stacked = np.stack(of_books, axis=1)
-        n_books, n_arrays, n = stacked.shape
-        sums = self._adder @ stacked.reshape(n_books, n_arrays * n)
-        return list(np.moveaxis(sums.reshape(-1, n_arrays, n), 1, 0))
+    def sums(
+        self, of_books: NDArray[np.float32], *factors: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return sums over each one's books, each book times a factor.
+
+        A product with a sparse matrix of the factors: several times as fast as reduceat, and
+        one pass for each factor over what is multiplied.
+
+        Parameters
+        ----------
+        of_books : float32 array, shape (n_books, n).
+        factors : k float32 arrays, shape (n_books,).
+
+        Returns
+        -------
+        float32 array, shape (k, n_readers, n).
+        """
+        n_books, n_factors = len(self.items), len(factors)
+        first_of_factor = np.arange(n_factors)[:, np.newaxis] * n_books
+        starts = np.append(self.starts[:-1] + first_of_factor, n_factors * n_books)
+        books = np.tile(np.arange(n_books, dtype=np.int32), n_factors)
+        shape = (n_factors * len(self.n_books), n_books)
+        adder = csr_array((np.concatenate(factors), books, starts.astype(np.int32)), shape=shape)
+        sums: NDArray[np.float32] = np.asarray(adder @ of_books)
+        return sums.reshape(n_factors, len(self.n_books), -1)
 
     def means(self, of_books: NDArray[np.generic]) -> NDArray[np.float64]:
         """Return the means over each one's books, shape (n_readers, 1); input (n_books,)."""

@@ -279,7 +279,7 @@ def first_columns(
 def other_columns(readers: Readers, weights: NDArray[np.float32]) -> Columns:
     """Return ``OTHER`` by name; weights as in ``first_columns``, of the second source."""
     terms = weights * readers.counts[:, np.newaxis]
-    (sums,) = readers.sums(terms)
+    (sums,) = readers.sums(weights, readers.counts)
     ranks = np.empty(sums.shape, dtype=np.float32)
     order = np.argsort(-sums, axis=1, kind="stable")
     np.put_along_axis(ranks, order, np.arange(sums.shape[1], dtype=np.float32), axis=1)
@@ -290,18 +290,20 @@ def _main_columns(
     readers: Readers, everybodys_stars: NDArray[np.float32], weights: NDArray[np.float32]
 ) -> Columns:
     """Return ``MAIN``."""
-    stars = readers.stars[:, np.newaxis]
-    terms = weights * readers.counts[:, np.newaxis]
-    positive = np.maximum(weights, 0)
-    total, for_it, n_for, speaking, beyond_mean, beyond_all, *by_stars = readers.sums(
-        terms,
-        np.maximum(terms, 0),
-        (terms > 0).astype(np.float32),
-        positive,
-        positive * readers.stars_beyond_mean[:, np.newaxis],
-        positive * (stars - everybodys_stars[:, np.newaxis]),
-        *(weights * ((stars >= least) & (stars < below)) for _, least, below in _STAR_CLASSES),
+    stars, counts = readers.stars, readers.counts
+    star_classes = (
+        ((stars >= least) & (stars < below)).astype(np.float32) for _, least, below in _STAR_CLASSES
     )
+    total, *by_stars = readers.sums(weights, counts, *star_classes)
+    speaking, for_it, beyond_mean, beyond_all = readers.sums(
+        np.maximum(weights, 0),
+        np.ones_like(counts),
+        np.maximum(counts, 0),
+        readers.stars_beyond_mean,
+        stars - everybodys_stars,
+    )
+    terms = weights * counts[:, np.newaxis]
+    (n_for,) = readers.sums((terms > 0).astype(np.float32), np.ones_like(counts))
     strongest, three_strongest = readers.strongest(terms, 3)
     strongest = np.maximum(strongest, 0)
     little = np.float32(1e-3)
@@ -320,7 +322,7 @@ def _main_columns(
 def _tag_columns(tables: ItemTables, readers: Readers, candidates: NDArray[np.int64]) -> Columns:
     """Return likeness of tags to the reader's taste, his nearest and five nearest books."""
     own_tags, tags = tables.tags[readers.items], tables.tags[candidates]
-    (taste,) = readers.sums(own_tags * (readers.counts + np.float32(1e-3))[:, np.newaxis])
+    (taste,) = readers.sums(own_tags, readers.counts + np.float32(1e-3))
     taste /= np.linalg.norm(taste, axis=1, keepdims=True) + np.float32(1e-9)
     near = np.empty((len(own_tags), candidates.shape[1]), dtype=np.float32)
     for (start, end), own_candidates in zip(readers.spans, tags, strict=True):
