@@ -7,3 +7,6 @@ class BookrecSiteConfig(AppConfig):
     def ready(self) -> None:
         # Tasks find the configured application in every process, the web included.
         from bookrec_site import celery  # noqa: F401
+        from bookrec_site.schedule import schedule_after_migrate
+
+        schedule_after_migrate()

@@ -1,12 +1,22 @@
 """What can go wrong with a training run."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recommender.models import TrainingRun
+
 
 class TrainingError(Exception):
     """Base of this app's errors; the message is written for the operator."""
 
 
 class TrainingUnderWay(TrainingError):
-    """Another run is being fitted; one at a time."""
+    """Another run is queued or being fitted; one at a time."""
+
+    def __init__(self, message: str, run: "TrainingRun | None" = None) -> None:
+        super().__init__(message)
+        # The one that is in the way, where it is known.
+        self.run = run
 
 
 class NotEnoughData(TrainingError):
@@ -14,4 +24,16 @@ class NotEnoughData(TrainingError):
 
 
 class Rejected(TrainingError):
-    """The fitted model did not pass; the active one stays."""
+    """The fitted model did not pass the gate; the active one stays."""
+
+
+class Cancelled(TrainingError):
+    """Somebody asked the run to stop."""
+
+
+class RunLost(TrainingError):
+    """The run was closed by another process while this one worked at it."""
+
+
+class NotPossible(TrainingError):
+    """What was asked for does not fit the state of the run."""

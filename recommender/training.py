@@ -1,241 +1,331 @@
-"""One attempt to fit a better model: dataset, fit, measurement, publication."""
+"""The one code path of a training run: read, fit, measure, judge, publish, go live."""
 
+import getpass
+import json
 import logging
 import resource
-import secrets
-import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from typing import Any, Final, TypeVar
 
 import numpy as np
-from django.conf import settings
-from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connection,
+)
+from django.db.models.functions import Now
 
 from accounts.models import User
-from catalog.models import DataImport
-from recommender.active import holder
-from recommender.dataset import load_dataset
+from recommender import artifact_files, gate, measuring, runs
+from recommender.dataset import Dataset, load_dataset
 from recommender.engine import (
-    Holdout,
+    Artifact,
+    ArtifactError,
     Interactions,
-    LinearConfig,
-    LinearRanker,
-    PopularityRanker,
-    evaluate,
-    split_holdout,
-    write_artifact,
+    OnProgress,
 )
-from recommender.errors import NotEnoughData, Rejected, TrainingUnderWay
+from recommender.errors import Cancelled, NotEnoughData, Rejected, RunLost, TrainingUnderWay
+from recommender.fitting import Fitted, fit_parts
+from recommender.held_out import KEY, HeldOutReader, split_off
 from recommender.models import TrainingRun
+from recommender.pulse import RETRY_SECONDS, Pulse, some_process_lives
 
 logger = logging.getLogger(__name__)
 
-# At most so many readers (and a tenth of all) are kept from the fit, to measure it on them.
-MAX_HELD_OUT = 1000
-MIN_HELD_OUT_RATINGS = 5
-KEPT_ARTIFACTS = 5
-# Identifies the lock that a fitting process holds for as long as it lives.
-ADVISORY_LOCK = 7_166_401
+# A database that restarts is waited for: hours of fitting are worth it.
+_PATIENCE_SECONDS: Final = 120.0
+_READ_BACK: Final = 20
+
+_T = TypeVar("_T")
 
 OnStage = Callable[[str, float], None]
 """Called with the stage's name and the part of that stage which is done, 0..1."""
 
 
 def run_training(
-    *, trigger: str, started_by: User | None = None, on_stage: OnStage | None = None
+    *,
+    trigger: str,
+    kind: str = TrainingRun.Kind.QUICK,
+    force: bool = False,
+    started_by: User | None = None,
+    on_stage: OnStage | None = None,
 ) -> TrainingRun:
-    """Fit, measure and publish; readers keep the active model until a better one is in place.
+    """Request a run and work at it in this process; return it when it is live.
 
-    Whatever ends the run, its row says so: active, rejected or failed, with the reason. The
-    model that goes live is the very one that was measured: it is fitted without the held-out
-    readers, 2 % of them in goodbooks, and serves them like anybody else, by fold-in.
+    A run that is queued and that no worker has begun gives way to this one.
 
     Raises
     ------
     TrainingUnderWay
         When another process is fitting.
-    NotEnoughData, Rejected, EngineError, OSError
+    NotEnoughData, Rejected, Cancelled, RunLost, EngineError, OSError
         As recorded in the run.
     """
-    with _only_one(trigger, started_by) as run:
-        stages = _Stages(run, on_stage)
+    if some_process_lives():
+        raise TrainingUnderWay("Another training run is under way; wait until it has ended.")
+    for queued in TrainingRun.objects.filter(status=TrainingRun.Status.QUEUED):
+        runs.cancel_run(queued.pk, by=f"a run that began at once ({trigger})")
+    _wait_for_a_dead_run()
+    run = runs.request_run(
+        trigger=trigger, started_by=started_by, kind=kind, force=force, send=False
+    )
+    try:
+        return execute(run.pk, on_stage)
+    except TrainingUnderWay:
+        runs.cancel_run(run.pk, by="another process that began first")
+        raise
+
+
+def execute(run_id: int, on_stage: OnStage | None = None) -> TrainingRun:
+    """Work at a queued run until it has ended, and return it; its row says why it ended.
+
+    Readers keep the active run until a better one is in its place. The model that goes live is the
+    very one that was measured: it is fitted without the held-out readers, who are served like
+    anybody else, by fold-in. A run that is not queued (any more) is left alone: a task may be
+    delivered twice.
+
+    Raises
+    ------
+    TrainingUnderWay
+        When another living process works at a run; this one stays queued.
+    NotEnoughData, Rejected, Cancelled, RunLost, EngineError, OSError
+        As recorded in the run.
+    """
+    run = TrainingRun.objects.get(pk=run_id)
+    if run.status != TrainingRun.Status.QUEUED:
+        logger.info("training run %d is %s: nothing to do", run_id, run.status)
+        return run
+    with Pulse(run_id) as pulse:
+        begun = TrainingRun.objects.filter(pk=run_id, status=TrainingRun.Status.QUEUED).update(
+            status=TrainingRun.Status.FITTING, started_at=Now(), heartbeat_at=Now()
+        )
+        if not begun:
+            run.refresh_from_db()
+            logger.info("training run %d is %s: nothing to do", run_id, run.status)
+            return run
+        run.refresh_from_db()
+        work = _Work(run, pulse, on_stage)
         try:
-            _fit_and_publish(run, stages)
+            work.do()
         except BaseException as error:
-            rejected = isinstance(error, Rejected)
-            run.status = TrainingRun.Status.REJECTED if rejected else TrainingRun.Status.FAILED
-            run.reason = f"{type(error).__name__}: {error}"
-            run.artifact = ""
-            _close(run)
-            logger.error("training run %d %s: %s", run.pk, run.status, run.reason)
+            work.end(error)
             raise
-    logger.info("training run %d is active after %.1f s", run.pk, sum(run.stage_seconds.values()))
+    run.refresh_from_db()
+    logger.info("training run %d is active after %.1f s", run_id, sum(run.stage_seconds.values()))
+    _clean_up()
     return run
 
 
-def is_up_to_date() -> bool:
-    """Return whether the active run was fitted on the data import that is in the database."""
-    run = TrainingRun.objects.filter(status=TrainingRun.Status.ACTIVE).first()
-    if run is None or holder.state() != "ok":
-        return False
-    last_import = DataImport.objects.order_by("-id").values_list("id", flat=True).first()
-    return bool(run.dataset.get("data_import") == last_import)
+class _Work:
+    """One process's work at one run, and what it writes about it."""
 
-
-class _Stages:
-    """Names, times and reports the stages of a run; each report is also its heartbeat."""
-
-    def __init__(self, run: TrainingRun, on_stage: OnStage | None) -> None:
-        self._run = run
+    def __init__(self, run: TrainingRun, pulse: Pulse, on_stage: OnStage | None) -> None:
+        self.run = run
+        self._pulse = pulse
         self._on_stage = on_stage
+        self._name = artifact_files.new_name(run.pk)
+        self._seconds: dict[str, float] = {}
+
+    def do(self) -> None:
+        data, train, readers = self._read()
+        fitted = fit_parts(
+            self.run.kind,
+            train,
+            data.catalog,
+            stage=self.stage,
+            log_folder=artifact_files.log_folder(self._name),
+        )
+        self.write(
+            status=TrainingRun.Status.EVALUATING,
+            history=fitted.history,
+            hyperparameters=fitted.hyperparameters,
+            skipped_parts=fitted.skipped,
+        )
+        metrics = self._measure_and_judge(data, fitted, readers)
+        with self.stage("publishing"):
+            # Known before it exists: whoever finds this run dead knows what to delete.
+            self.write(artifact=self._name)
+            artifact = artifact_files.publish(self._name, fitted.parts, metrics)
+            _check_read_back(artifact, fitted, train)
+            n_bytes, checksums = _facts_of(artifact)
+        _patiently(
+            lambda: runs.activate(
+                self.run.pk,
+                artifact_bytes=n_bytes,
+                checksums=checksums,
+                stage_seconds=self._seconds,
+                peak_megabytes=peak_megabytes(),
+            )
+        )
+
+    def _read(self) -> tuple[Dataset, Interactions, list[HeldOutReader]]:
+        with self.stage("reading"):
+            data = load_dataset()
+            train, readers = split_off(data.interactions)
+            data.description["held_out"] = {
+                "key": KEY.decode(),
+                "n_withheld": data.interactions.n_users - train.n_users,
+                "n_measured": len(readers),
+            }
+            self.write(dataset=data.description)
+            if not train.ratings.nnz:
+                raise NotEnoughData("There are no ratings yet; import a data set first.")
+        return data, train, readers
+
+    def _measure_and_judge(
+        self, data: Dataset, fitted: Fitted, readers: list[HeldOutReader]
+    ) -> dict[str, Any]:
+        items = data.interactions.items
+        with self.stage("measuring") as report:
+            active = TrainingRun.objects.filter(status=TrainingRun.Status.ACTIVE).first()
+            metrics, measured = measuring.compare(
+                fitted.ranker, fitted.popularity, items, readers, active, on_progress=report
+            )
+            n_shown, n_sampled = measuring.shown_though_rated(
+                fitted.ranker, data.interactions, data.catalog.series
+            )
+            if fitted.stars and readers:
+                metrics["stars"] = measuring.measure_stars(fitted.stars, items, readers)
+        verdict = gate.judge(
+            measured,
+            not_finite=measuring.not_finite(fitted.parts),
+            shown_though_rated=n_shown,
+            n_sampled=n_sampled,
+            dataset=data.description,
+            active_dataset=active.dataset if active else None,
+            forced=self.run.forced,
+        )
+        self.write(metrics=metrics, verdict=verdict.as_dict() | self._forced_by())
+        for rule in verdict.overruled:
+            logger.warning(
+                "training run %d: %s overruled %s: %s",
+                self.run.pk,
+                self._forced_by()["forced_by"],
+                rule.name,
+                rule.detail,
+            )
+        if not verdict.passed:
+            raise Rejected(verdict.why_not)
+        return metrics
+
+    def _forced_by(self) -> dict[str, str]:
+        if not self.run.forced:
+            return {}
+        by = self.run.started_by
+        return {
+            "forced_by": by.get_username() if by else f"{getpass.getuser()} ({self.run.trigger})"
+        }
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[Callable[[str, float], None]]:
-        self._beat(name)
+    def stage(self, name: str) -> Iterator[OnProgress]:
+        """Name, time and report one stage; the run is stopped here when it is to stop."""
         started = time.perf_counter()
+        self.write(stage=name, progress=0.0)
         self._report(name, 0.0)
         yield lambda detail, done: self._report(name, done)
-        self._run.stage_seconds[name] = round(time.perf_counter() - started, 2)
+        self._seconds[name] = round(time.perf_counter() - started, 2)
         self._report(name, 1.0)
 
     def _report(self, name: str, done: float) -> None:
+        self._pulse.tell(name, done)
         if self._on_stage:
             self._on_stage(name, done)
 
-    def _beat(self, name: str) -> None:
-        self._run.stage = name
-        self._run.heartbeat_at = timezone.now()
-        self._run.save(update_fields=["stage", "heartbeat_at", "status", "stage_seconds"])
+    def write(self, **fields: Any) -> None:
+        """Write fields of the run, unless another process has closed it."""
+        own = TrainingRun.objects.filter(pk=self.run.pk, status__in=TrainingRun.WORKED_AT)
+        fields |= {"heartbeat_at": Now(), "stage_seconds": self._seconds}
+        if not _patiently(lambda: own.update(**fields)):
+            raise RunLost(f"Run {self.run.pk} was closed by another process.")
 
-
-@contextmanager
-def _only_one(trigger: str, started_by: User | None) -> Iterator[TrainingRun]:
-    """Open the run that this process fits; refuse while another lives.
-
-    The advisory lock is the database session's: a killed process loses it, so a row that says
-    "fitting" while the lock is free belongs to a dead process.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [ADVISORY_LOCK])
-        [acquired] = cursor.fetchone() or [False]
-    if not acquired:
-        raise TrainingUnderWay("Another training run is under way; wait until it has ended.")
-    try:
-        TrainingRun.objects.filter(status__in=TrainingRun.UNDER_WAY).update(
-            status=TrainingRun.Status.FAILED,
-            finished_at=timezone.now(),
-            reason="The process that fitted it died.",
-        )
+    def end(self, error: BaseException) -> None:
+        """Record how a run ended that does not go live, and delete what it has published."""
+        status, reason = _ending_of(error)
+        if status == TrainingRun.Status.CANCELLED and isinstance(error, Cancelled):
+            # Who cancelled it stands there already.
+            reason = TrainingRun.objects.values_list("reason", flat=True).get(pk=self.run.pk)
+        own = TrainingRun.objects.filter(pk=self.run.pk, status__in=TrainingRun.WORKED_AT)
         try:
-            with transaction.atomic():
-                run = TrainingRun.objects.create(
-                    trigger=trigger, started_by=started_by, heartbeat_at=timezone.now()
+            _patiently(
+                lambda: own.update(
+                    status=status,
+                    reason=reason,
+                    artifact="",
+                    finished_at=Now(),
+                    stage_seconds=self._seconds,
+                    peak_megabytes=peak_megabytes(),
                 )
-        except IntegrityError as error:
-            raise TrainingUnderWay("Another training run has just been started.") from error
-        yield run
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
+            )
+        except (DatabaseError, InterfaceError) as lasting:
+            # The reaper closes it when the database is back.
+            logger.error("the end of training run %d is not recorded: %s", self.run.pk, lasting)
+        artifact_files.delete(self._name)
+        logger.error("training run %d %s: %s", self.run.pk, status, reason)
 
 
-def _fit_and_publish(run: TrainingRun, stages: _Stages) -> None:
-    config = LinearConfig()
-    run.hyperparameters = {"linear": asdict(config)}
-    with stages.stage("reading"):
-        data = load_dataset()
-        run.dataset = data.description
-        if not data.description["n_ratings"]:
-            raise NotEnoughData("There are no ratings yet; import a data set first.")
-        train, holdout = _hold_out(data.interactions, seed=run.pk)
-        run.save(update_fields=["dataset", "hyperparameters"])
-    with stages.stage("fitting") as report:
-        popularity = PopularityRanker().fit(train, data.catalog)
-        linear = LinearRanker(config).fit(train, data.catalog, on_progress=report)
-    run.status = TrainingRun.Status.EVALUATING
-    with stages.stage("measuring") as report:
-        if holdout:
-            run.metrics = {
-                "linear": evaluate(linear, holdout, on_progress=report).as_dict(),
-                "popularity": evaluate(popularity, holdout).as_dict(),
-            }
-            _pass_gate(run)
-    with stages.stage("publishing"):
-        # The folder outlives databases: a number alone may have been used by an earlier one.
-        folder = f"run-{run.pk:06d}-{secrets.token_hex(4)}"
-        write_artifact(
-            settings.ARTIFACTS_DIR / folder,
-            {
-                "items": data.catalog.to_part(),
-                "linear": linear.to_part(),
-                "popularity": popularity.to_part(),
-            },
-            created_at=timezone.now(),
-            metrics=run.metrics,
-        )
-    _activate(run, folder)
-    _remove_old_artifacts()
+def _check_read_back(artifact: Artifact, fitted: Fitted, train: Interactions) -> None:
+    """Compare what was published with what was measured, bit by bit, on a few readers."""
+    ranker, _ = measuring.ranker_of(artifact)
+    for row in range(min(_READ_BACK, train.n_users)):
+        profile = train.profile(row)
+        if not np.array_equal(ranker.scores(profile), fitted.ranker.scores(profile)):
+            raise ArtifactError(f"{artifact.folder} does not rank as what was measured did.")
 
 
-def _hold_out(interactions: Interactions, seed: int) -> tuple[Interactions, Holdout | None]:
-    """Keep readers from the fit; None on a young site where nobody has rated enough."""
-    wanted = min(MAX_HELD_OUT, interactions.n_users // 10)
-    rated = np.diff(interactions.ratings.indptr)
-    if not wanted or not (rated >= MIN_HELD_OUT_RATINGS).any():
-        logger.warning("too few readers with %d ratings to measure on", MIN_HELD_OUT_RATINGS)
-        return interactions, None
-    return split_holdout(interactions, n_users=wanted, seed=seed, min_ratings=MIN_HELD_OUT_RATINGS)
+def _facts_of(artifact: Artifact) -> tuple[int, dict[str, str]]:
+    manifest = json.loads((artifact.folder / "meta.json").read_bytes())
+    n_bytes, checksums = runs.file_facts(manifest["files"])
+    return n_bytes, checksums | {"meta.json": artifact.manifest_sha256}
 
 
-def _pass_gate(run: TrainingRun) -> None:
-    """Refuse a model that ranks worse than popularity on the held-out readers."""
-    measured, floor = run.metrics["linear"], run.metrics["popularity"]
-    if measured["ndcg_at_10"] < floor["ndcg_at_10"]:
-        raise Rejected(
-            f"NDCG@10 on {measured['n_users']} held-out readers is "
-            f"{measured['ndcg_at_10']:.4f}, below popularity's {floor['ndcg_at_10']:.4f}."
-        )
+def _ending_of(error: BaseException) -> tuple[str, str]:
+    """Return the status and the reason of a run that ended by an exception."""
+    if isinstance(error, Rejected):
+        return TrainingRun.Status.REJECTED, str(error)
+    if isinstance(error, Cancelled):
+        return TrainingRun.Status.CANCELLED, str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return TrainingRun.Status.CANCELLED, "Interrupted by Ctrl-C."
+    return TrainingRun.Status.FAILED, f"{type(error).__name__}: {error}"
 
 
-def _activate(run: TrainingRun, artifact: str) -> None:
-    """Move the pointer: from this commit on, web processes load the new artifact."""
-    with transaction.atomic():
-        # Another run may have declared this one dead after a lost connection.
-        under_way = TrainingRun.objects.select_for_update().filter(
-            pk=run.pk, status__in=TrainingRun.UNDER_WAY
-        )
-        if not under_way.exists():
-            raise TrainingUnderWay("This run was declared dead while it fitted.")
-        TrainingRun.objects.filter(status=TrainingRun.Status.ACTIVE).update(
-            status=TrainingRun.Status.RETIRED
-        )
-        run.status = TrainingRun.Status.ACTIVE
-        run.artifact = artifact
-        _close(run)
-
-
-def _remove_old_artifacts() -> None:
-    """Delete the files of retired runs but the last few, which one may want to go back to."""
-    retired = TrainingRun.objects.filter(status=TrainingRun.Status.RETIRED).exclude(artifact="")
-    for old in retired.order_by("-id")[KEPT_ARTIFACTS:]:
-        folder = settings.ARTIFACTS_DIR / old.artifact
-        # The row first: a folder that is left over harms less than a run without its files.
-        TrainingRun.objects.filter(pk=old.pk).update(artifact="")
+def _patiently(write: Callable[[], _T]) -> _T:
+    """Write to the database, waiting for it while it is away."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
         try:
-            shutil.rmtree(folder)
-        except OSError as error:
-            logger.warning("the files of run %d were not removed: %s", old.pk, error)
+            if not connection.in_atomic_block:
+                close_old_connections()
+            return write()
+        except (OperationalError, InterfaceError) as error:
+            if connection.in_atomic_block or time.monotonic() > deadline:
+                raise
+            logger.warning("the database does not answer; waiting: %s", error)
+            connection.close()
+            threading.Event().wait(RETRY_SECONDS)
 
 
-def _close(run: TrainingRun) -> None:
-    run.stage = ""
-    run.finished_at = timezone.now()
-    run.peak_megabytes = peak_megabytes()
-    run.save()
+def _wait_for_a_dead_run() -> None:
+    """Wait until it is certain that a run which nobody works at is dead, and close it."""
+    deadline = time.monotonic() + 2 * runs.STALE_AFTER.total_seconds()
+    while TrainingRun.objects.filter(status__in=TrainingRun.WORKED_AT).exists():
+        if runs.reap_stale_runs() or some_process_lives() or time.monotonic() > deadline:
+            return
+        threading.Event().wait(RETRY_SECONDS)
+
+
+def _clean_up() -> None:
+    try:
+        runs.clean_artifacts()
+    except (OSError, DatabaseError) as error:
+        # The run is live; the scheduled clean-up comes again.
+        logger.warning("old artifacts were not deleted: %s", error)
 
 
 def peak_megabytes() -> int:

@@ -30,6 +30,8 @@ class Program:
     stop_signal: str = "TERM"
     stop_seconds: int = 15
     group: str = "site"
+    # How much less of a busy machine it gets, as `nice` counts.
+    niceness: int = 0
 
 
 def programs(options: DemoOptions, services: Iterable[ServiceName]) -> list[Program]:
@@ -39,23 +41,31 @@ def programs(options: DemoOptions, services: Iterable[ServiceName]) -> list[Prog
         for name in services
     ]
     web = Program("web", _gunicorn(options))
-    # QUIT, because TERM would wait for the end of a training run. The run is delivered again.
-    worker = Program("worker", [*_CELERY, "worker", *_WORKER_OPTIONS], "QUIT")
-    schedule = str(options.local_dir / "run" / "celerybeat-schedule")
-    beat = Program("beat", [*_CELERY, "beat", "--schedule", schedule])
-    return [*holders, worker, beat, web]
+    worker = Program("worker", _worker("default"))
+    # QUIT, because TERM would wait for the end of a training run: that run ends without a model,
+    # and a later one does its work. A process for each run gives its memory back. Readers come
+    # first: on a small machine a fit takes what they leave over.
+    training = Program(
+        "training",
+        [*_worker("training"), "--max-tasks-per-child", "1"],
+        "QUIT",
+        niceness=10,
+    )
+    beat = Program("beat", [*_CELERY, "beat", "--loglevel", "INFO"])
+    return [*holders, worker, training, beat, web]
 
 
 _GROUP_PRIORITIES = {"servers": 10, "site": 20}
 _CELERY = ("celery", "--app", "bookrec_site")
-_WORKER_OPTIONS = (
-    "--concurrency",
-    "1",
-    "--loglevel",
-    "INFO",
-    "--without-gossip",
-    "--without-mingle",
-)
+
+
+def _worker(queue: str) -> list[str]:
+    return [
+        *_CELERY,
+        "worker",
+        *("--queues", queue, "--hostname", f"{queue}@%h", "--concurrency", "1"),
+        *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
+    ]
 
 
 def _gunicorn(options: DemoOptions) -> list[str]:
@@ -124,8 +134,9 @@ class Supervisor:
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
         }
         for program in self._programs:
+            nice = ["nice", "-n", str(program.niceness)] if program.niceness else []
             command = lifeline.command(
-                [sys.executable, "-m", *program.arguments], "--signal", program.stop_signal
+                [*nice, sys.executable, "-m", *program.arguments], "--signal", program.stop_signal
             )
             config[f"program:{program.name}"] = {
                 "command": _plain(shlex.join(command)),

@@ -26,7 +26,7 @@ def goodbooks_site(tmp_path_factory) -> Iterator[RunningSite]:
         manage(environment, "migrate", "--verbosity=0")
         manage(environment, "collectstatic", "--noinput", "--verbosity=0")
         manage(environment, "import_goodbooks", os.environ["GOODBOOKS_DIR"])
-        manage(environment, "train")
+        manage(environment, "train", "--kind", "quick")
         with served(environment, folder) as site:
             yield site
 

@@ -32,7 +32,7 @@ def small_programs(options: DemoOptions, services: Iterable[ServiceName]) -> lis
             ],
         )
         for program in programs(options, services)
-        if program.name not in ("worker", "beat")
+        if program.name not in ("worker", "training", "beat")
     ]
 
 

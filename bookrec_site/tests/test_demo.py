@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
 
@@ -241,8 +242,26 @@ def test_host_that_is_no_address_is_an_error() -> None:
 def test_servers_of_the_environment_are_not_run_by_the_demo() -> None:
     options = DemoOptions.from_environment({})
 
-    assert {p.name for p in programs(options, [])} == {"web", "worker", "beat"}
-    assert {p.name for p in programs(options, ["redis"])} == {"redis", "web", "worker", "beat"}
+    assert {p.name for p in programs(options, [])} == {"web", "worker", "training", "beat"}
+    assert {p.name for p in programs(options, ["redis"])} == {
+        "redis",
+        "web",
+        "worker",
+        "training",
+        "beat",
+    }
+
+
+def test_every_queue_has_one_worker() -> None:
+    options = DemoOptions.from_environment({})
+    queues = [
+        program.arguments[program.arguments.index("--queues") + 1]
+        for program in programs(options, [])
+        if "--queues" in program.arguments
+    ]
+    routed = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
+
+    assert sorted(queues) == sorted({settings.CELERY_TASK_DEFAULT_QUEUE, *routed})
 
 
 def test_random_passwords_are_kept_and_private(tmp_path: Path) -> None:
@@ -267,7 +286,9 @@ def demo_password(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.django_db
-def test_demo_users_can_log_in_and_curator_may_edit_the_catalogue_only(demo_password: str) -> None:
+def test_demo_users_can_log_in_and_curator_may_edit_catalogue_and_training(
+    demo_password: str,
+) -> None:
     call_command("create_demo_users", stdout=StringIO())
 
     reader = authenticate(username="reader", password=demo_password)
@@ -279,7 +300,13 @@ def test_demo_users_can_log_in_and_curator_may_edit_the_catalogue_only(demo_pass
     assert curator.is_staff
     assert not curator.is_superuser
     assert curator.has_perm("catalog.change_book")
-    assert {permission.split(".")[0] for permission in curator.get_all_permissions()} == {"catalog"}
+    assert curator.has_perms(
+        ["recommender.change_trainingrun", "django_celery_beat.change_periodictask"]
+    )
+    assert not curator.has_perm("accounts.view_user")
+    assert not curator.has_perm("ratings.view_rating")
+    apps = {permission.split(".")[0] for permission in curator.get_all_permissions()}
+    assert apps == {"catalog", "recommender", "django_celery_beat"}
 
 
 @pytest.mark.django_db

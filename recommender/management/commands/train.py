@@ -7,16 +7,29 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from recommender.demand import is_up_to_date
 from recommender.engine import EngineError
-from recommender.errors import TrainingError
+from recommender.errors import Rejected, TrainingError
 from recommender.models import TrainingRun
-from recommender.training import is_up_to_date, run_training
+from recommender.training import run_training
 
 
 class Command(BaseCommand):
-    help = "Fit the ranker on all ratings, measure it on held-out readers, and put it live."
+    help = "Fit a model on all ratings, measure it on held-out readers, and put it live."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--kind",
+            choices=TrainingRun.Kind.values,
+            default=TrainingRun.Kind.FULL,
+            help="quick: only what lists need; full: embeddings and predicted stars too.",
+        )
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="Go live even if it compares badly with the active run; this is recorded. "
+            "Never with weights that are no numbers.",
+        )
         parser.add_argument(
             "--if-needed",
             action="store_true",
@@ -36,10 +49,21 @@ class Command(BaseCommand):
         )
         try:
             with Progress(*columns, console=console) as progress:
-                run = run_training(trigger="command", on_stage=_Bars(progress))
+                run = run_training(
+                    trigger="command",
+                    kind=options["kind"],
+                    force=options["force"],
+                    on_stage=_Bars(progress),
+                )
+        except Rejected as error:
+            active = TrainingRun.objects.filter(status=TrainingRun.Status.ACTIVE).first()
+            if not options["if_needed"] or active is None:
+                raise CommandError(f"The run was rejected: {error}") from error
+            self.stdout.write(f"The run was rejected, run {active.pk} stays live: {error}")
         except (TrainingError, EngineError, OSError) as error:
             raise CommandError(str(error)) from error
-        self._report(run)
+        else:
+            self._report(run)
 
     def _report(self, run: TrainingRun) -> None:
         seconds = run.stage_seconds
@@ -53,12 +77,19 @@ class Command(BaseCommand):
             f"Fitted on {data['n_ratings']:,} ratings and {data['n_shelved']:,} to-read entries "
             f"of {data['n_readers']:,} readers for {data['n_books']:,} books."
         )
+        for name, reason in run.skipped_parts.items():
+            self.stdout.write(f"Without {name}: {reason}.")
         for name, metrics in run.metrics.items():
-            self.stdout.write(
-                f"{name:>10}: NDCG@10 {metrics['ndcg_at_10']:.4f}, "
-                f"Recall@20 {metrics['recall_at_20']:.4f} "
-                f"on {metrics['n_users']} held-out readers"
-            )
+            if "ndcg_at_10" in metrics:
+                low, high = metrics["ndcg_at_10_interval"]
+                self.stdout.write(
+                    f"{name:>10}: NDCG@10 {metrics['ndcg_at_10']:.4f} ({low:.4f} to {high:.4f}), "
+                    f"Recall@20 {metrics['recall_at_20']:.4f} "
+                    f"on {metrics['n_users']} held-out readers"
+                )
+        for rule in run.verdict["rules"]:
+            answer = {True: "passed", False: "overruled", None: "not checked"}[rule["passed"]]
+            self.stdout.write(f"{answer:>12}: {rule['detail']}")
 
 
 class _Bars:

@@ -1,0 +1,132 @@
+"""Which parts a run fits, in which order, and what each of them says about itself."""
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from recommender.engine import (
+    Catalog,
+    Interactions,
+    LinearRanker,
+    OnProgress,
+    Part,
+    PopularityRanker,
+    TwoStageConfig,
+    TwoStageRanker,
+)
+from recommender.engine.embeddings.dot_product import DotProductPredictor
+from recommender.engine.stars import StarsConfig, StarsPredictor
+from recommender.engine.two_stage_features import FEATURES
+from recommender.models import TrainingRun
+
+logger = logging.getLogger(__name__)
+
+# With fewer ratings predicted stars are noise; lists by similar books need none of them.
+LEAST_RATINGS_FOR_STARS: Final = 1000
+# The embeddings as a column of the stack are worth .0007 of squared error, and four fits of them:
+# docs/algorithms/stars.md.
+STARS: Final = StarsConfig(embeddings=False)
+QUICK: Final = "a quick run orders by the similarity index alone"
+
+Stage = Callable[[str], AbstractContextManager[OnProgress]]
+"""Opens a named stage; gives what its progress is told to."""
+
+
+@dataclass
+class Fitted:
+    """Everything that one run has fitted."""
+
+    catalog: Catalog
+    ranker: TwoStageRanker
+    popularity: PopularityRanker
+    stars: StarsPredictor | None = None
+    embeddings: DotProductPredictor | None = None
+    parts: dict[str, Part] = field(default_factory=dict)
+    # Part and why there was too little data for it.
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def history(self) -> dict[str, Any]:
+        """The errors of the embeddings after each epoch, as JSON values."""
+        history = self.embeddings.history if self.embeddings else None
+        return {"embeddings": asdict(history)} if history else {}
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Those of every part, as JSON values."""
+        return {name: dict(part.config) for name, part in self.parts.items()}
+
+
+def fit_parts(
+    kind: str, train: Interactions, catalog: Catalog, *, stage: Stage, log_folder: Path
+) -> Fitted:
+    """Fit what a run of this kind holds.
+
+    A quick run ends when lists can be made. A full one goes on with the second stage, the
+    embeddings and the predicted stars; a part for which there is too little data is left out,
+    and why is in `skipped`.
+    """
+    with stage("lists") as report:
+        ranker = (
+            _first_stage(train, catalog, report)
+            if kind == TrainingRun.Kind.QUICK
+            else TwoStageRanker().fit(train, catalog, on_progress=report)
+        )
+    with stage("popularity") as report:
+        popularity = PopularityRanker().fit(train, catalog, on_progress=report)
+    fitted = Fitted(catalog, ranker, popularity)
+    if ranker.skipped_because:
+        fitted.skipped["second stage"] = ranker.skipped_because
+    if kind == TrainingRun.Kind.FULL:
+        _fit_stars(fitted, train, stage, log_folder)
+    fitted.parts = _parts_of(fitted)
+    for name, reason in fitted.skipped.items():
+        logger.info("without %s: %s", name, reason)
+    return fitted
+
+
+def _first_stage(train: Interactions, catalog: Catalog, report: OnProgress) -> TwoStageRanker:
+    """Return the ranker with its first stage alone, in the form in which artifacts keep it."""
+    linear = LinearRanker().fit(train, catalog, on_progress=report).to_part()
+    return TwoStageRanker.from_part(
+        Part(
+            TwoStageRanker.name,
+            {f"linear_{name}": array for name, array in linear.arrays.items()},
+            {
+                "two_stage": asdict(TwoStageConfig()),
+                "linear": dict(linear.config),
+                "features": list(FEATURES),
+                "skipped_because": QUICK,
+            },
+        )
+    )
+
+
+def _fit_stars(fitted: Fitted, train: Interactions, stage: Stage, log_folder: Path) -> None:
+    n_ratings = train.ratings.nnz
+    if n_ratings < LEAST_RATINGS_FOR_STARS:
+        few = f"{n_ratings} ratings, fewer than {LEAST_RATINGS_FOR_STARS}"
+        fitted.skipped |= {"embeddings": few, "stars": few}
+        return
+    with stage("embeddings") as report:
+        fitted.embeddings = DotProductPredictor(log_folder=log_folder).fit(
+            train, fitted.catalog, on_progress=report
+        )
+    with stage("stars") as report:
+        fitted.stars = StarsPredictor(STARS).fit(train, fitted.catalog, on_progress=report)
+
+
+def _parts_of(fitted: Fitted) -> dict[str, Part]:
+    parts: Mapping[str, Part | None] = {
+        "items": fitted.catalog.to_part(),
+        "two_stage": fitted.ranker.to_part(),
+        # Served by `recommender.active` until it knows the second stage.
+        "linear": fitted.ranker.linear.to_part(),
+        "popularity": fitted.popularity.to_part(),
+        "embeddings": fitted.embeddings.to_part() if fitted.embeddings else None,
+        "stars": fitted.stars.to_part() if fitted.stars else None,
+    }
+    return {name: part for name, part in parts.items() if part is not None}
