@@ -1,4 +1,4 @@
-"""The second stage of the default ranker: features of candidates, judged by boosted trees."""
+"""The second stage of the default ranker: features of candidates, judged by a network."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from recommender.engine.artifact import Part
 from recommender.engine.errors import ArtifactError
-from recommender.engine.forest import Forest
 from recommender.engine.interactions import Profile
 from recommender.engine.linear import LinearRanker, input_counts
+from recommender.engine.list_network import ListNetwork
 from recommender.engine.readers import Reader, Readers
 from recommender.engine.two_stage_config import SECOND_SOURCE
 from recommender.engine.two_stage_features import (
     FEATURES,
     ItemTables,
-    as_rows,
     first_columns,
     other_columns,
+    write_columns,
 )
 
 _SOURCE_PREFIX: Final = "second_"
@@ -35,12 +36,12 @@ class SecondStage:
     ----------
     tables : ItemTables.
     source : LinearRanker. The second source of weights.
-    forest : Forest. Log-odds that a candidate is liked, from ``FEATURES``.
+    network : ListNetwork. Orders a list by ``FEATURES``.
     """
 
     tables: ItemTables
     source: LinearRanker
-    forest: Forest
+    network: ListNetwork
 
     def probabilities(
         self,
@@ -49,7 +50,7 @@ class SecondStage:
         candidates: NDArray[np.int64],
         scores: NDArray[np.float32],
     ) -> NDArray[np.float64]:
-        """Return how likely each candidate is among the next books that its reader likes.
+        """Return how likely a book that its reader likes next is each one of the candidates.
 
         Several readers at once are cheaper, and each one's are the same to the last bit.
 
@@ -62,11 +63,10 @@ class SecondStage:
 
         Returns
         -------
-        float64 array, same shape. 0..1.
+        float64 array, same shape. Above 0; the sum of each row is 1.
         """
-        log_odds = self.forest.predict(self.features(linear, profiles, candidates, scores))
-        probabilities: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-log_odds))
-        return probabilities.reshape(candidates.shape)
+        found = self.network.predict(self.features(linear, profiles, candidates, scores))
+        return softmax(found.astype(np.float64), axis=1)
 
     def features(
         self,
@@ -75,7 +75,7 @@ class SecondStage:
         candidates: NDArray[np.int64],
         scores: NDArray[np.float32],
     ) -> NDArray[np.float32]:
-        """Return ``FEATURES``, shape (n_readers * n, n_features); see ``probabilities``."""
+        """Return ``FEATURES``, shape (n_features, n_readers, n); see ``probabilities``."""
         readers = Readers.of(
             [
                 Reader(
@@ -94,14 +94,16 @@ class SecondStage:
             others[start:end] = self.source.weights_between(items, own)
         columns = first_columns(self.tables, readers, candidates, scores, weights)
         columns |= other_columns(readers, others)
-        return as_rows(columns, FEATURES, candidates.shape)
+        table = np.empty((len(FEATURES), *candidates.shape), dtype=np.float32)
+        write_columns(columns, FEATURES, table)
+        return table
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what an artifact keeps."""
         source = self.source.to_part().arrays
         return {
             **self.tables.arrays(),
-            **self.forest.arrays(),
+            **self.network.arrays(),
             **{f"{_SOURCE_PREFIX}{name}": array for name, array in source.items()},
         }
 
@@ -116,7 +118,7 @@ class SecondStage:
         """
         try:
             tables = ItemTables.of_arrays(arrays, n_items)
-            forest = Forest.of_arrays(arrays, len(FEATURES))
+            network = ListNetwork.of_arrays(arrays, len(FEATURES))
         except KeyError as error:
             raise ArtifactError(f"two_stage has no array {error}; train again.") from error
         own = {
@@ -127,4 +129,4 @@ class SecondStage:
         source = LinearRanker.from_part(Part(LinearRanker.name, own, asdict(SECOND_SOURCE)))
         if source.n_items != n_items:
             raise ArtifactError("the sources of two_stage do not fit together; train again.")
-        return cls(tables, source, forest)
+        return cls(tables, source, network)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 _Part = TypeVar("_Part")
+_ONE_THREAD: Final = 1 << 18
 
 
 def n_cores() -> int:
@@ -37,3 +41,17 @@ def in_threads(work: Callable[[_Part], None], parts: Iterable[_Part], n_threads:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def small_product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return left @ right by products small enough for one thread.
+
+    OpenBLAS wakes its threads for more than 2^18 terms. On a busy machine the wait for them is
+    several times the whole list's time.
+    """
+    n_rows = max(1, _ONE_THREAD // max(right.size, 1))
+    if len(left) <= n_rows:
+        return left @ right
+    return np.concatenate(
+        [left[first : first + n_rows] @ right for first in range(0, len(left), n_rows)]
+    )

@@ -1,11 +1,11 @@
-"""The default ranker: the similarity index proposes, boosted trees order."""
+"""The default ranker: the similarity index proposes, a small network orders."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any, ClassVar, Final, Self
+from typing import ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,11 +14,11 @@ from recommender.engine.artifact import Part
 from recommender.engine.catalog import Catalog
 from recommender.engine.completeness import estimate_completeness
 from recommender.engine.errors import ArtifactError, InputError, NotFittedError
-from recommender.engine.forest import Forest
 from recommender.engine.interactions import Interactions, Profile
 from recommender.engine.linear import Contributions, LinearRanker, SimilarItems
 from recommender.engine.linear_config import LinearConfig
 from recommender.engine.linear_solve import solve_item_weights
+from recommender.engine.list_network_fit import fit_list_network
 from recommender.engine.progress import OnProgress
 from recommender.engine.ranker import Ranker, check_catalog
 from recommender.engine.ranking import rank, top_k
@@ -39,14 +39,14 @@ _PROGRESS: Final = {  # part of the fit -> from and to which part of the whole i
     "first examples": (0.3, 0.45),
     "second": (0.45, 0.75),
     "second examples": (0.75, 0.8),
-    "trees": (0.8, 1.0),
+    "network": (0.8, 1.0),
 }
 
 
 class TwoStageRanker(Ranker):
-    """Candidates by ``linear``, ordered by boosted trees that see more than weights.
+    """Candidates by ``linear``, ordered by a network that sees more than weights.
 
-    The trees are learned from the most complete readers, each left out of the weights exactly,
+    The network is learned from the most complete readers, each left out of the weights exactly,
     to tell which candidates a reader liked: from what his books say for each, by stars and by
     two sources of weights, from authors, series, tags, popularity and year, and from what kind
     of reader he is. With too little to learn from there is no second stage, the reason is in
@@ -109,7 +109,7 @@ class TwoStageRanker(Ranker):
         Raises
         ------
         CatalogTooLargeError, FitError
-            As ``LinearRanker.fit``, and when LightGBM is not installed.
+            As ``LinearRanker.fit``, and when TensorFlow is not installed.
         """
         check_catalog(interactions, catalog)
         if on_progress:
@@ -138,10 +138,10 @@ class TwoStageRanker(Ranker):
             _part_of(on_progress, "first examples"),
         )
         del solution
-        n_useful = sum(bool(labels.any()) for labels in examples.labels)
+        n_useful = int(examples.liked.any(axis=1).sum())
         if n_useful < self.config.least_examples:
             self.skipped_because = (
-                f"{n_useful} examples with a liked book among the candidates, fewer than "
+                f"{n_useful} lists with a liked book among the candidates, fewer than "
                 f"{self.config.least_examples}"
             )
             logger.info("no second stage: %s", self.skipped_because)
@@ -156,27 +156,27 @@ class TwoStageRanker(Ranker):
             memory_limit_bytes=self._memory_limit_bytes,
             on_progress=_part_of(on_progress, "second"),
         )
-        rows = add_other_features(examples, second, _part_of(on_progress, "second examples"))
+        add_other_features(examples, second, _part_of(on_progress, "second examples"))
         source = LinearRanker.of_solution(SECOND_SOURCE, second)
         del second
-        forest = Forest.fit(
-            rows,
-            np.concatenate(examples.labels),
-            options=_tree_options(self.config),
-            n_rounds=self.config.n_rounds,
-            on_progress=_part_of(on_progress, "trees"),
+        report = _part_of(on_progress, "network")
+        network = fit_list_network(
+            examples.features,
+            examples.liked,
+            self.config.network,
+            on_progress=None if report is None else lambda done: report("second stage", done),
         )
-        self._second = SecondStage(tables, source, forest)
+        self._second = SecondStage(tables, source, network)
         self.skipped_because = None
         return self
 
     def scores(self, profile: Profile, excluded: ArrayLike = ()) -> NDArray[np.float32]:
         """Return the score of every item; see ``Ranker.scores``.
 
-        A candidate's score is the second stage's probability that it is among the next books
-        that the reader likes (0..1, above 0). All others follow in the order of the first
-        stage, their linear score less the highest of them: 0 or below. Without a second stage,
-        or for a reader without ratings, the scores are those of ``linear``.
+        A candidate's score is the second stage's probability that a book which the reader likes
+        next, one of the candidates, is this one (above 0; 1 together). All others follow in the
+        order of the first stage, their linear score less the highest of them: 0 or below. Without
+        a second stage, or for a reader without ratings, the scores are those of ``linear``.
 
         Parameters
         ----------
@@ -247,7 +247,7 @@ class TwoStageRanker(Ranker):
         candidates: NDArray[np.int64],
         scores: NDArray[np.float32],
     ) -> None:
-        """Put the trees' probabilities in place of the candidates' scores, the others below."""
+        """Put the probabilities in place of the candidates' scores, the others below."""
         proposed = np.stack([scores[row, own] for row, own in zip(rows, candidates, strict=True)])
         probabilities = second.probabilities(
             self.linear, [profiles[row] for row in rows], candidates, proposed
@@ -323,21 +323,6 @@ class TwoStageRanker(Ranker):
             raise ArtifactError("two_stage was fitted with other features; train again.")
         ranker._second = SecondStage.of_arrays(part.arrays, ranker.n_items)
         return ranker
-
-
-def _tree_options(config: TwoStageConfig) -> dict[str, Any]:
-    """Return LightGBM's parameters: one thread and fixed seeds, for the same trees every time."""
-    return {
-        "learning_rate": config.learning_rate,
-        "num_leaves": config.n_leaves,
-        "min_data_in_leaf": config.least_rows,
-        "feature_fraction": config.feature_share,
-        "bagging_fraction": config.row_share,
-        "bagging_freq": 1,
-        "max_bin": 127,
-        "num_threads": 1,
-        "seed": config.seed + 1,
-    }
 
 
 def _part_of(on_progress: OnProgress | None, part: str) -> Callable[[str, float], None] | None:

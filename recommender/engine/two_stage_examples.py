@@ -17,12 +17,16 @@ from recommender.engine.linear_config import LinearConfig
 from recommender.engine.linear_solve import Solution
 from recommender.engine.progress import OnProgress
 from recommender.engine.ranking import top_k
-from recommender.engine.readers import Reader
+from recommender.engine.readers import Reader, Readers
 from recommender.engine.two_stage_config import TwoStageConfig
 from recommender.engine.two_stage_features import (
+    FEATURES,
+    FIRST,
+    OTHER,
     ItemTables,
-    first_features,
-    other_features,
+    first_columns,
+    other_columns,
+    write_columns,
 )
 
 _LEAST_RATED: Final = 5
@@ -85,22 +89,23 @@ def draw_splits(
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """What the first stage gives of every split.
+    """Lists by a first stage that does not know the reader, and what he liked of them.
 
     Parameters
     ----------
-    splits : list of n Split.
-    readers : list of n Reader. What is shown.
-    candidates : list of n int64 arrays.
-    features : list of n float32 arrays, shape (n_candidates, n_features - 3).
-    labels : list of n bool arrays. Whether the reader liked the candidate.
+    user_indices : int64 array, shape (n_lists,). Lists of one reader stand together.
+    readers : list of n_lists Reader. What is shown.
+    candidates : int64 array, shape (n_lists, n_candidates).
+    liked : bool array, same shape. Whether the reader liked the candidate.
+    features : float32 array, shape (n_features, n_lists, n_candidates). ``OTHER``, the last of
+        them, are not filled in yet.
     """
 
-    splits: list[Split]
+    user_indices: NDArray[np.int64]
     readers: list[Reader]
-    candidates: list[NDArray[np.int64]]
-    features: list[NDArray[np.float32]]
-    labels: list[NDArray[np.bool_]]
+    candidates: NDArray[np.int64]
+    liked: NDArray[np.bool_]
+    features: NDArray[np.float32]
 
 
 def first_examples(
@@ -124,12 +129,16 @@ def first_examples(
 
     Returns
     -------
-    Examples. Those without a liked book among the candidates are among them: they tell for
-    which readers the first stage is no guide. A reader who has rated every item gives none.
+    Examples. Of splits without a liked book among the candidates as well. A split that leaves
+    fewer than ``n_candidates`` books unread gives none.
     """
     left_out = LeftOut(solution)
     scale, prior = solution.arrays["score_scale"], solution.arrays["prior"]
-    found = Examples([], [], [], [], [])
+    shape = (len(splits), config.n_candidates)
+    all_candidates = np.empty(shape, dtype=np.int64)
+    liked = np.empty(shape, dtype=np.bool_)
+    features = np.empty((len(FEATURES), *shape), dtype=np.float32)
+    found: list[tuple[int, Reader]] = []
     n_done = 0
     for user_index, grouped in groupby(splits, key=lambda split: split.user_index):
         own = list(grouped)
@@ -139,59 +148,73 @@ def first_examples(
         inputs = np.zeros((len(own), len(rated)), dtype=np.float32)
         for row, split in zip(inputs, own, strict=True):
             row[split.shown] = counts[split.shown]
+        readers: list[Reader] = []
+        blocks: list[NDArray[np.float32]] = []
+        proposed: list[NDArray[np.floating]] = []
+        start = len(found)
         for split, scores in zip(own, (inputs @ weights) * scale + prior, strict=True):
             # A split of few ratings still leaves out what the reader is shown in the full one.
             is_candidate = np.ones(len(scores), dtype=np.bool_)
             is_candidate[np.delete(rated, split.hidden)] = False
             unread = np.flatnonzero(is_candidate)
             candidates = unread[top_k(scores[unread], config.n_candidates)]
-            if not len(candidates):
+            if len(candidates) < config.n_candidates:
                 continue
-            reader = Reader(rated[split.shown], stars[split.shown], counts[split.shown])
-            block = weights[np.ix_(split.shown, candidates)]
-            liked = rated[split.hidden[stars[split.hidden] >= RELEVANT_STARS]]
-            found.splits.append(split)
-            found.readers.append(reader)
-            found.candidates.append(candidates)
-            found.labels.append(np.isin(candidates, liked))
-            found.features.append(
-                first_features(tables, reader, candidates, scores[candidates], block)
+            place = start + len(readers)
+            all_candidates[place] = candidates
+            wanted = rated[split.hidden[stars[split.hidden] >= RELEVANT_STARS]]
+            liked[place] = np.isin(candidates, wanted)
+            readers.append(Reader(rated[split.shown], stars[split.shown], counts[split.shown]))
+            blocks.append(weights[np.ix_(split.shown, candidates)])
+            proposed.append(scores[candidates])
+        if readers:
+            lists = slice(start, start + len(readers))
+            columns = first_columns(
+                tables,
+                Readers.of(readers),
+                all_candidates[lists],
+                np.stack(proposed),
+                np.concatenate(blocks),
             )
+            write_columns(columns, FIRST, features[: len(FIRST), lists])
+            found += [(user_index, reader) for reader in readers]
         n_done += len(own)
         if on_progress:
             on_progress("examples", n_done / len(splits))
-    return found
+    n_lists = len(found)
+    return Examples(
+        np.array([user_index for user_index, _ in found], dtype=np.int64),
+        [reader for _, reader in found],
+        all_candidates[:n_lists],
+        liked[:n_lists],
+        features[:, :n_lists],
+    )
 
 
 def add_other_features(
     examples: Examples, solution: Solution, on_progress: OnProgress | None = None
-) -> NDArray[np.float32]:
-    """Return the whole feature matrix, candidate after candidate, split after split.
+) -> None:
+    """Fill in what the second source says.
 
     Parameters
     ----------
-    examples : Examples. Its ``features`` are given up one by one: they are the larger part of
-        the memory.
+    examples : Examples. Its ``features`` are completed in place.
     solution : Solution of the second source.
     on_progress : callable or None. Told ("examples", 0..1).
-
-    Returns
-    -------
-    float32 array, shape (n_rows, n_features).
     """
     left_out = LeftOut(solution)
-    n_rows = sum(map(len, examples.candidates))
-    n_first = examples.features[0].shape[1]
-    rows = np.empty((n_rows, n_first + 3), dtype=np.float32)
-    start = 0
-    for number, split in enumerate(examples.splits):
-        candidates, reader = examples.candidates[number], examples.readers[number]
-        (block,) = left_out.weights(split.user_index, reader.items, [candidates])
-        end = start + len(candidates)
-        rows[start:end, :n_first] = examples.features[number]
-        rows[start:end, n_first:] = other_features(reader, block)
-        examples.features[number] = np.empty((0, n_first), dtype=np.float32)
-        start = end
-        if on_progress and number % 100 == 99:
-            on_progress("examples", (number + 1) / len(examples.splits))
-    return rows
+    n_lists = len(examples.readers)
+    for user_index, grouped in groupby(
+        range(n_lists), key=lambda place: int(examples.user_indices[place])
+    ):
+        places = list(grouped)
+        readers = [examples.readers[place] for place in places]
+        blocks = [
+            left_out.weights(user_index, reader.items, [examples.candidates[place]])[0]
+            for place, reader in zip(places, readers, strict=True)
+        ]
+        columns = other_columns(Readers.of(readers), np.concatenate(blocks))
+        lists = slice(places[0], places[-1] + 1)
+        write_columns(columns, OTHER, examples.features[len(FIRST) :, lists])
+        if on_progress:
+            on_progress("examples", (places[-1] + 1) / n_lists)

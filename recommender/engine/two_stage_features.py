@@ -18,7 +18,8 @@ from recommender.engine.completeness import Completeness, liked_share
 from recommender.engine.errors import ArtifactError
 from recommender.engine.interactions import Interactions
 from recommender.engine.metadata_gram import tag_vectors
-from recommender.engine.readers import Reader, Readers
+from recommender.engine.readers import Readers
+from recommender.engine.threads import small_product
 
 Columns = dict[str, NDArray[Any]]  # by the name of the feature
 
@@ -26,7 +27,6 @@ N_TAG_FACTORS: Final = 64
 _YEARS: Final = (1900.0, 2018.0)
 _UNKNOWN_YEAR: Final = 2000.0
 _NO_VOLUME: Final = -50.0
-_ONE_THREAD: Final = 1 << 18
 _STAR_CLASSES: Final = (  # feature, its stars: from, below
     ("few_stars", 0.0, 2.5),
     ("three_stars", 2.5, 3.5),
@@ -63,7 +63,8 @@ USER: Final = (
     *("n_rated", "user_stars", "user_popularity", "user_popularity_spread", "user_strictness"),
     *("user_liked", "user_series", "tenth_score", "last_score"),
 )
-FEATURES: Final = (*HEAD, *MAIN, *PAIR, *ITEM, *USER, *OTHER)
+FIRST: Final = (*HEAD, *MAIN, *PAIR, *ITEM, *USER)
+FEATURES: Final = (*FIRST, *OTHER)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,65 +170,17 @@ def _known(values: NDArray[np.float32] | None, otherwise: NDArray[np.float64]) -
     return np.where(np.isnan(values), otherwise, values.astype(np.float64))
 
 
-def first_features(
-    tables: ItemTables,
-    reader: Reader,
-    candidates: NDArray[np.int64],
-    scores: NDArray[np.floating],
-    weights: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """Return all features but ``OTHER`` of one reader's candidates.
+def write_columns(columns: Columns, names: Sequence[str], table: NDArray[np.float32]) -> None:
+    """Write named columns into a table, in the order of the names.
 
     Parameters
     ----------
-    tables : ItemTables.
-    reader : Reader, of at least one rating.
-    candidates : int64 array, shape (n,), n > 0. By descending score.
-    scores : float array, shape (n,). Of the first stage.
-    weights : float32 array, shape (n_rated, n). The first stage's, not scaled.
-
-    Returns
-    -------
-    float32 array, shape (n, n_features - 3).
+    columns : mapping of name to array that broadcasts to (n_readers, n_candidates).
+    names : sequence of str.
+    table : float32 array, shape (len(names), n_readers, n_candidates). Written to.
     """
-    readers = Readers.of([reader])
-    columns = first_columns(tables, readers, candidates[np.newaxis], scores[np.newaxis], weights)
-    return as_rows(columns, FEATURES[: -len(OTHER)], candidates[np.newaxis].shape)
-
-
-def other_features(reader: Reader, weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return ``OTHER`` of one reader's candidates: what the second source says.
-
-    Parameters
-    ----------
-    reader : Reader, of at least one rating.
-    weights : float32 array, shape (n_rated, n). The second source's, not scaled.
-
-    Returns
-    -------
-    float32 array, shape (n, 3).
-    """
-    columns = other_columns(Readers.of([reader]), weights)
-    return as_rows(columns, OTHER, (1, weights.shape[1]))
-
-
-def as_rows(columns: Columns, names: Sequence[str], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return named columns in the order of the names, one row per candidate.
-
-    Parameters
-    ----------
-    columns : mapping of name to array that broadcasts to ``shape``.
-    names : sequence of str, length n_features.
-    shape : (n_readers, n_candidates).
-
-    Returns
-    -------
-    float32 array, shape (n_readers * n_candidates, n_features). Its columns are contiguous.
-    """
-    table = np.empty((len(names), *shape), dtype=np.float32)
     for column, name in zip(table, names, strict=True):
         column[:] = columns[name]
-    return table.reshape(len(names), -1).T
 
 
 def first_columns(
@@ -326,7 +279,7 @@ def _tag_columns(tables: ItemTables, readers: Readers, candidates: NDArray[np.in
     taste /= np.linalg.norm(taste, axis=1, keepdims=True) + np.float32(1e-9)
     near = np.empty((len(own_tags), candidates.shape[1]), dtype=np.float32)
     for (start, end), own_candidates in zip(readers.spans, tags, strict=True):
-        near[start:end] = _product(own_tags[start:end], own_candidates.T)
+        near[start:end] = small_product(own_tags[start:end], own_candidates.T)
     nearest, five_nearest = readers.strongest(near, 5)
     return {
         "tags": (tags @ taste[:, :, np.newaxis])[:, :, 0],
@@ -376,17 +329,3 @@ def _user_columns(tables: ItemTables, readers: Readers) -> Columns:
         "user_liked": readers.means(stars >= 3.5),
         "user_series": readers.means(tables.series[readers.items] >= 0),
     }
-
-
-def _product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return left @ right by products small enough for one thread.
-
-    OpenBLAS wakes its threads for more than 2^18 terms. On a busy machine the wait for them is
-    several times the whole list's time.
-    """
-    n_rows = max(1, _ONE_THREAD // max(right.size, 1))
-    if len(left) <= n_rows:
-        return left @ right
-    return np.concatenate(
-        [left[first : first + n_rows] @ right for first in range(0, len(left), n_rows)]
-    )

@@ -54,9 +54,9 @@ CASES = {
     "two_stage": Case(
         lambda: TwoStageRanker(linear_config=LinearConfig(regularization=4.0)), is_personal=True
     ),
-    "two_stage with trees": Case(
+    "two_stage with a network": Case(
         lambda: TwoStageRanker(
-            TwoStageConfig(least_examples=1, n_rounds=3, least_rows=20, n_candidates=6),
+            TwoStageConfig(least_examples=1, n_members=1, n_epochs=2, n_candidates=6),
             linear_config=LinearConfig(regularization=4.0),
         ),
         is_personal=True,

@@ -9,13 +9,10 @@ from recommender.engine.readers import Reader, Readers
 from recommender.engine.two_stage_features import (
     FEATURES,
     ITEM,
-    OTHER,
     ItemTables,
-    as_rows,
     first_columns,
-    first_features,
     other_columns,
-    other_features,
+    write_columns,
 )
 
 N_ITEMS = 60
@@ -137,22 +134,31 @@ def plain_features(
     }
 
 
+def features(
+    tables: ItemTables,
+    readers: Readers,
+    candidates: np.ndarray,
+    scores: np.ndarray,
+    weights: np.ndarray,
+    others: np.ndarray,
+) -> np.ndarray:
+    table = np.empty((len(FEATURES), *candidates.shape), dtype=np.float32)
+    columns = first_columns(tables, readers, candidates, scores, weights)
+    write_columns(columns | other_columns(readers, others), FEATURES, table)
+    return table
+
+
 @pytest.mark.parametrize("n_rated", [1, 2, 4, 25])
 @pytest.mark.parametrize("n_candidates", [1, 6, 20])
 def test_every_feature_is_what_it_says(n_rated: int, n_candidates: int) -> None:
     generator = np.random.default_rng(n_rated)
     tables = random_tables(generator)
     reader, candidates, scores, weights, others = random_reader(generator, n_rated, n_candidates)
-    rows = np.concatenate(
-        (
-            first_features(tables, reader, candidates, scores, weights),
-            other_features(reader, others),
-        ),
-        axis=1,
+    table = features(
+        tables, Readers.of([reader]), candidates[np.newaxis], scores[np.newaxis], weights, others
     )
-    assert rows.dtype == np.float32
-    assert rows.shape == (n_candidates, len(FEATURES))
-    for place, row in enumerate(rows):
+    assert table.shape == (len(FEATURES), 1, n_candidates)
+    for place, row in enumerate(table[:, 0].T):
         wanted = plain_features(tables, reader, candidates, scores, weights, others, place)
         assert set(wanted) == set(FEATURES)
         got = dict(zip(FEATURES, row.tolist(), strict=True))
@@ -166,11 +172,14 @@ def test_a_readers_features_do_not_depend_on_the_readers_beside_him() -> None:
     readers = Readers.of([reader for reader, *_ in drawn])
     candidates, scores = (np.stack([one[n] for one in drawn]) for n in (1, 2))
     weights, others = (np.concatenate([one[n] for one in drawn]) for n in (3, 4))
-    columns = first_columns(tables, readers, candidates, scores, weights)
-    together = as_rows(columns | other_columns(readers, others), FEATURES, candidates.shape)
-    n_first = len(FEATURES) - len(OTHER)
+    together = features(tables, readers, candidates, scores, weights, others)
     for number, (reader, own, own_scores, own_weights, own_others) in enumerate(drawn):
-        rows = together[20 * number : 20 * (number + 1)]
-        alone = first_features(tables, reader, own, own_scores, own_weights)
-        assert np.array_equal(rows[:, :n_first], alone)
-        assert np.array_equal(rows[:, n_first:], other_features(reader, own_others))
+        alone = features(
+            tables,
+            Readers.of([reader]),
+            own[np.newaxis],
+            own_scores[np.newaxis],
+            own_weights,
+            own_others,
+        )
+        assert np.array_equal(together[:, number], alone[:, 0])
