@@ -137,19 +137,23 @@ def rank_places(
     n_items = len(scores)
     candidate = ~_mask(excluded, n_items, "excluded")
     if series is None:
-        candidates = np.flatnonzero(candidate)
-        best = candidates[top_k(scores[candidates], k)]
+        best = _best(scores, candidate, k)
         return Ranked(best, best)
     if len(series) != n_items:
         raise InputError(f"series has {len(series)} items, scores have {n_items}.")
     places, volumes = series.heads(scores, candidate, _mask(read, n_items, "read"))
     candidate[series.members] = False
     candidate[places] = True
-    candidates = np.flatnonzero(candidate)
     shown = np.arange(n_items)
     shown[places] = volumes
-    best = candidates[top_k(scores[candidates], k)]
+    best = _best(scores, candidate, k)
     return Ranked(shown[best], best)
+
+
+def _best(scores: NDArray[np.floating], candidate: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
+    """Return the k best candidates, fewer where there are fewer; scores are finite."""
+    best = top_k(np.where(candidate, scores, -np.inf), k)
+    return best[candidate[best]]
 
 
 def rank_batch(
