@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "csp",
+    "django_celery_beat",
     "knox",
     "rest_framework",
 ]
@@ -206,15 +207,48 @@ CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
+# Two queues, each with a worker of its own: housekeeping never waits for a training run.
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {"recommender.train": {"queue": "training"}}
+# Every task may come twice. One that killed its worker is not tried again by the broker: its size
+# may have been the reason, and the run it left behind says what happened (docs/adr/0007).
 CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_TIME_LIMIT = 3600
-CELERY_TASK_SOFT_TIME_LIMIT = 3300
+CELERY_TASK_REJECT_ON_WORKER_LOST = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Seconds. The soft limit ends a run with a reason, the hard one kills the process.
+TRAINING_TIME_LIMIT: int = env.int(
+    "TRAINING_TIME_LIMIT", default=4 * 3600, validate=validate.Range(60, 7 * 86400)
+)
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_TASK_SOFT_TIME_LIMIT = 540
+CELERY_TASK_ANNOTATIONS = {
+    "recommender.train": {
+        "time_limit": TRAINING_TIME_LIMIT,
+        "soft_time_limit": TRAINING_TIME_LIMIT * 95 // 100,
+    }
+}
 # Longer than the longest hard limit, or Redis hands a running task to a second worker.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * 3600}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": max(TRAINING_TIME_LIMIT, CELERY_TASK_TIME_LIMIT) + 3600
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Workers and beat wait for a broker that is away, however long; what runs goes on meanwhile.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# An edit in the admin is noticed within so many seconds.
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 
+# First values of the schedule, which is edited in the admin from then on: the hour (UTC) of the
+# nightly run, how often is looked whether one is needed, and how many new ratings need one.
 RETRAIN_HOUR: int = env.int("RETRAIN_HOUR", default=3, validate=validate.Range(0, 23))
+TRAINING_CHECK_MINUTES: int = env.int(
+    "TRAINING_CHECK_MINUTES", default=60, validate=validate.Range(1, 1440)
+)
+TRAINING_NEW_RATINGS: int = env.int(
+    "TRAINING_NEW_RATINGS", default=1000, validate=validate.Range(1, 100_000_000)
+)
 
 LOGGING: dict[str, Any] = {
     "version": 1,
