@@ -1,14 +1,19 @@
 """A small world with two tastes, and a model trained on it by the real code path."""
 
+from collections.abc import Sequence
+from itertools import count, islice
+
 import numpy as np
 import pytest
 from django.db import connection
 
+from accounts.models import User
 from accounts.tests.factories import ImportedReaderFactory
 from catalog.models import Book
 from catalog.tests.factories import BookFactory
 from ratings.models import Rating
 from recommender.active import holder
+from recommender.held_out import is_held_out
 from recommender.training import run_training
 
 
@@ -30,14 +35,33 @@ def artifacts(settings, tmp_path):
 @pytest.fixture
 def two_tastes(db) -> dict[str, list[Book]]:
     """Sixty readers of dragons and sixty of detectives, who hardly ever cross over."""
-    rng = np.random.default_rng(7)
     shelves = {
         taste: [
             BookFactory(title=f"{taste} {n}", authors=[f"{taste} author {n}"]) for n in range(12)
         ]
         for taste in ("Dragon", "Detective")
     }
-    readers = ImportedReaderFactory.create_batch(120)
+    # Numbers that no run withholds, wherever the database's own count stands.
+    add_readers(shelves, reader_ids(120, held_out=False))
+    return shelves
+
+
+@pytest.fixture
+def measured_tastes(two_tastes) -> dict[str, list[Book]]:
+    """The two tastes with forty more readers, whom every run withholds and is measured on."""
+    add_readers(two_tastes, reader_ids(40, held_out=True))
+    return two_tastes
+
+
+def reader_ids(n: int, *, held_out: bool) -> list[int]:
+    """Return numbers of readers whom runs withhold, or do not."""
+    return list(islice((i for i in count(5_000_000) if is_held_out(i) == held_out), n))
+
+
+def add_readers(shelves: dict[str, list[Book]], ids: Sequence[int]) -> list[User]:
+    """Add readers, by turns of the one taste and of the other, with nine ratings each."""
+    rng = np.random.default_rng(ids[0])
+    readers = [ImportedReaderFactory(id=number) for number in ids]
     ratings = []
     for place, reader in enumerate(readers):
         liked, other = ("Dragon", "Detective") if place % 2 else ("Detective", "Dragon")
@@ -46,7 +70,7 @@ def two_tastes(db) -> dict[str, list[Book]]:
         book = rng.choice(shelves[other])
         ratings.append(Rating(user=reader, book=book, stars=2))
     Rating.objects.bulk_create(ratings)
-    return shelves
+    return readers
 
 
 @pytest.fixture
