@@ -1,6 +1,7 @@
 """Whether this process lives, and whether it can serve readers."""
 
 import logging
+from dataclasses import asdict
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -10,7 +11,7 @@ from django.views.decorators.http import require_safe
 from redis import Redis
 from redis.exceptions import RedisError
 
-from recommender.serving import model_state
+from recommender.serving import model_figures, model_state
 
 logger = logging.getLogger(__name__)
 
@@ -28,14 +29,18 @@ def ready(request: HttpRequest) -> JsonResponse:
     """Answer 200 while lists can be served, 503 when they cannot.
 
     Without Redis or with a broken artifact the site still serves lists: "degraded", but 200.
-    Without PostgreSQL, or with no model at all, it is not ready.
+    Without PostgreSQL, or with no model at all, it is not ready. The figures of the model are
+    this process's own.
     """
     checks = {"database": _database(), "redis": _redis()}
     checks["model"] = _model() if checks["database"] == "ok" else "unknown"
     down = checks["database"] != "ok" or checks["model"] in ("missing", "unknown")
     healthy = all(state == "ok" for state in checks.values())
     status = "down" if down else "ready" if healthy else "degraded"
-    return JsonResponse({"status": status, "checks": checks}, status=503 if down else 200)
+    return JsonResponse(
+        {"status": status, "checks": checks, "model": asdict(model_figures())},
+        status=503 if down else 200,
+    )
 
 
 def _database() -> str:

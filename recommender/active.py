@@ -3,20 +3,28 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
-from django.conf import settings
 from numpy.typing import NDArray
 
+from recommender import artifact_store
 from recommender.engine import (
-    ArtifactError,
+    Artifact,
     Catalog,
+    EngineError,
     LinearRanker,
+    Part,
     PopularityRanker,
-    load_artifact,
+    Profile,
+    TwoStageRanker,
 )
+from recommender.engine.embeddings.dot_product import DotProductPredictor
+from recommender.engine.stars import StarsPredictor
+from recommender.metrics import model_metrics
 from recommender.models import TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -26,15 +34,33 @@ RETRY_SECONDS = 30.0
 # Enough for the longest list of a reader who has rated or shelved most of the popular books.
 POPULAR_ITEMS = 400
 
+_Part = TypeVar("_Part")
+
 
 @dataclass(frozen=True, eq=False)
 class ActiveModel:
     """Everything that one training run left for serving; its parts were fitted together."""
 
     run_id: int
+    artifact: str
     catalog: Catalog
-    linear: LinearRanker
+    # Orders lists; an artifact from before there was a second stage has the first alone.
+    ranker: TwoStageRanker | LinearRanker
     popularity: PopularityRanker
+    # A quick run, or one with too little data, does without these.
+    stars: StarsPredictor | None = None
+    embeddings: DotProductPredictor | None = None
+
+    @property
+    def linear(self) -> LinearRanker:
+        """The first stage, which gives reasons and similar books."""
+        return self.ranker.linear if isinstance(self.ranker, TwoStageRanker) else self.ranker
+
+    def scores(self, profile: Profile, excluded: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Score every item; those excluded take no candidate's place."""
+        if isinstance(self.ranker, TwoStageRanker):
+            return self.ranker.scores(profile, excluded)
+        return self.ranker.scores(profile)
 
     @cached_property
     def popular(self) -> NDArray[np.int64]:
@@ -48,75 +74,199 @@ class ActiveModel:
 
 
 class _Holder:
-    """Keeps the model that is served, and what is wrong with the one that should be."""
+    """Keeps the model that is served, and what is wrong with the one that should be.
+
+    One thread of its own loads; requests go on with the model that is there. Only while there is
+    none, and none has failed, they wait.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
         self._model: ActiveModel | None = None
         self._failed_run: int | None = None
         self._failed_at = 0.0
+        # What the files looked like when they were right, and when they were found wrong.
+        self._sound = ""
+        self._damaged: str | None = None
 
     def current(self) -> ActiveModel | None:
-        """Return the active run's model; when it cannot be loaded, the one served before.
+        """Return the active run's model; until it is loaded, or if it cannot be, the one before.
 
-        The pointer is read from the database each time: one index look-up, and every process
-        serves the new run from the next request on.
+        The pointer is read from the database each time: one index look-up.
         """
-        wanted = (
-            TrainingRun.objects.filter(status=TrainingRun.Status.ACTIVE)
-            .values_list("id", "artifact")
-            .first()
-        )
+        wanted = _pointer()
         if wanted is None:
-            self._model, self._failed_run = None, None
+            self._drop()
             return None
-        run_id, artifact = wanted
-        model = self._model
-        if model is not None and model.run_id == run_id:
-            self._failed_run = None
-            return model
-        with self._lock:
-            if self._model is not None and self._model.run_id == run_id:
-                return self._model
-            if self._failed_run == run_id and time.monotonic() - self._failed_at < RETRY_SECONDS:
-                return self._model
-            try:
-                self._model = _load(run_id, artifact)
-            except (ArtifactError, OSError) as error:
-                self._failed_run, self._failed_at = run_id, time.monotonic()
-                logger.error(
-                    "artifact %s of run %d cannot be served (%s); serving run %s instead",
-                    artifact,
-                    run_id,
-                    error,
-                    self._model.run_id if self._model else "popular books",
-                )
-            else:
-                self._failed_run = None
-                logger.info("serving run %d from artifact %s", run_id, artifact)
-            return self._model
+        return self._serve(*wanted)
 
     def state(self) -> str:
-        """Return "ok", "missing" (no run was ever published) or "stale" (it cannot be loaded)."""
-        model = self.current()
-        if self._failed_run is not None:
+        """Return how it is with the active run in this process.
+
+        "ok"; "missing": no run was ever published; "stale": it cannot be loaded, lists come
+        from the one before or by popularity; "damaged": it is served from memory, its files
+        have changed since, and a process that starts now could not load them.
+        """
+        wanted = _pointer()
+        if wanted is None:
+            self._drop()
+            return "missing"
+        run_id, artifact = wanted
+        model = self._serve(run_id, artifact)
+        if self._failed_run == run_id:
             return "stale"
-        return "missing" if model is None else "ok"
+        if model is not None and model.run_id == run_id and not self._is_sound(model):
+            return "damaged"
+        return "ok"
+
+    def settle(self, timeout: float | None = None) -> None:
+        """Wait until what is being loaded or checked is done."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
 
     def forget(self) -> None:
         """Drop what is loaded; the next request loads it again."""
+        self.settle()
         with self._lock:
+            self._failed_run, self._damaged = None, None
+        self._drop()
+
+    def _drop(self) -> None:
+        with self._lock:
+            if self._model is not None:
+                model_metrics.set_served(None)
             self._model, self._failed_run = None, None
+
+    def _serve(self, run_id: int, artifact: str) -> ActiveModel | None:
+        while True:
+            model = self._model
+            if model is not None and model.run_id == run_id:
+                return model
+            failed_before = self._failed_run == run_id
+            thread = self._start_to_load(run_id, artifact)
+            if model is not None or thread is None or failed_before:
+                return self._model
+            thread.join()
+
+    def _start_to_load(self, run_id: int, artifact: str) -> threading.Thread | None:
+        """Return the thread that is at work, a new one if there is none; None: it is too early."""
+        with self._lock:
+            if self._thread is not None and self._thread.is_alive():
+                return self._thread
+            if self._model is not None and self._model.run_id == run_id:
+                return None
+            if self._failed_run == run_id and time.monotonic() - self._failed_at < RETRY_SECONDS:
+                return None
+            return self._start(lambda: self._load(run_id, artifact), f"load run {run_id}")
+
+    def _start(self, work: Callable[[], None], name: str) -> threading.Thread:
+        # Called with the lock. A process that ends does not wait for a download.
+        self._thread = threading.Thread(target=work, name=name, daemon=True)
+        self._thread.start()
+        return self._thread
+
+    def _load(self, run_id: int, artifact: str) -> None:
+        started = time.perf_counter()
+        facts = {"run_id": run_id, "artifact": artifact}
+        try:
+            model = _load(run_id, artifact)
+            sound = artifact_store.look_at(artifact)
+        except Exception as error:  # the top of a thread: there is no caller to tell
+            with self._lock:
+                self._failed_run, self._failed_at = run_id, time.monotonic()
+                served = self._model
+            model_metrics.count_failed_load()
+            logger.error(
+                "artifact %s of run %d cannot be served (%s: %s); serving %s instead",
+                artifact,
+                run_id,
+                type(error).__name__,
+                error,
+                f"run {served.run_id}" if served else "popular books",
+                exc_info=not isinstance(error, EngineError | OSError),
+                extra=facts | {"served_run_id": served.run_id if served else None},
+            )
+            return
+        with self._lock:
+            self._model, self._sound = model, sound
+            self._failed_run, self._damaged = None, None
+        model_metrics.set_served(run_id)
+        seconds = time.perf_counter() - started
+        logger.info(
+            "serving run %d from artifact %s, loaded in %.1f s",
+            run_id,
+            artifact,
+            seconds,
+            extra=facts | {"seconds": seconds},
+        )
+
+    def _is_sound(self, model: ActiveModel) -> bool:
+        """Return whether the files are as they were; when not, have them checked by and by."""
+        try:
+            seen = artifact_store.look_at(model.artifact)
+        except OSError as error:
+            seen = str(error)
+        with self._lock:
+            if seen == self._sound:
+                return True
+            idle = self._thread is None or not self._thread.is_alive()
+            if idle and seen != self._damaged:
+                self._start(lambda: self._check(model, seen), f"check run {model.run_id}")
+            return False
+
+    def _check(self, model: ActiveModel, seen: str) -> None:
+        """Compare files that have changed with their checksums; a cache is mended by it."""
+        try:
+            artifact_store.fetch(model.artifact)
+            sound = artifact_store.look_at(model.artifact)
+        except (EngineError, OSError) as error:
+            with self._lock:
+                self._damaged = seen
+            model_metrics.count_failed_load()
+            logger.error(
+                "artifact %s of run %d has been damaged since it was loaded (%s); it is served "
+                "from memory until this process ends",
+                model.artifact,
+                model.run_id,
+                error,
+                extra={"run_id": model.run_id, "artifact": model.artifact},
+            )
+            return
+        with self._lock:
+            self._sound, self._damaged = sound, None
+
+
+def _pointer() -> tuple[int, str] | None:
+    return (
+        TrainingRun.objects.filter(status=TrainingRun.Status.ACTIVE)
+        .values_list("id", "artifact")
+        .first()
+    )
 
 
 def _load(run_id: int, artifact: str) -> ActiveModel:
-    loaded = load_artifact(settings.ARTIFACTS_DIR / artifact)
+    # In memory: mapped files would kill this process when one is truncated.
+    loaded = artifact_store.load(artifact, in_memory=True)
+    ranker: TwoStageRanker | LinearRanker
+    if "two_stage" in loaded.parts:
+        ranker = TwoStageRanker.from_part(loaded.part("two_stage"))
+    else:
+        ranker = LinearRanker.from_part(loaded.part("linear"))
     return ActiveModel(
         run_id,
+        artifact,
         Catalog.from_part(loaded.part("items")),
-        LinearRanker.from_part(loaded.part("linear")),
+        ranker,
         PopularityRanker.from_part(loaded.part("popularity")),
+        stars=_optional(loaded, "stars", StarsPredictor.from_part),
+        embeddings=_optional(loaded, "embeddings", DotProductPredictor.from_part),
     )
+
+
+def _optional(loaded: Artifact, name: str, rebuild: Callable[[Part], _Part]) -> _Part | None:
+    return rebuild(loaded.part(name)) if name in loaded.parts else None
 
 
 holder = _Holder()

@@ -5,6 +5,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.requests import ReaderApiRequest
+from recommender.predictions import PredictedStars
 from recommender.serving import Recommendation, recommendations_for
 
 
@@ -18,7 +19,9 @@ class RecommendationsView(APIView):
     def get(self, request: ReaderApiRequest) -> Response:
         query = RecommendationsQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        found = recommendations_for(request.user, k=query.validated_data["k"])
+        found = recommendations_for(
+            request.user, k=query.validated_data["k"], with_predicted_stars=True
+        )
         response = Response(
             {
                 "basis": found.basis,
@@ -39,6 +42,7 @@ def _shown(item: Recommendation) -> dict[str, object]:
             "authors": [authorship.author.name for authorship in item.book.authorships.all()],
         },
         "score": item.score,
+        "predicted_stars": _stars(item.predicted),
         "reasons": [
             {
                 "book": {"id": reason.book.pk, "title": reason.book.title},
@@ -49,3 +53,11 @@ def _shown(item: Recommendation) -> dict[str, object]:
             for reason in item.reasons
         ],
     }
+
+
+def _stars(predicted: PredictedStars | None) -> dict[str, object] | None:
+    if predicted is None:
+        return None
+    # "mean": of all readers; this one has rated nothing, or no part of the run predicts.
+    basis = "reader" if predicted.is_personal else "mean"
+    return {"stars": round(predicted.stars, 2), "basis": basis}

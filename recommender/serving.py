@@ -1,7 +1,7 @@
 """Lists for a reader, computed at request time from what they think right now."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,8 @@ from catalog.selectors import load_cards, visible_books
 from ratings.selectors import shelved_book_ids, stars_by_book
 from recommender.active import ActiveModel, holder
 from recommender.engine import Profile, rank_places
+from recommender.metrics import ModelFigures, model_metrics
+from recommender.predictions import PredictedStars, predict
 
 Basis = Literal["ratings", "popular"]
 
@@ -43,8 +45,14 @@ class Reason:
 class Recommendation:
     rank: int
     book: Book
+    # Orders this list and says nothing beside another. Above 0, up to 1: what the second stage
+    # says. 0 or below: further books in the order of the similarity index, then popular ones.
+    # Where there is no second stage, what the similarity index says; in a list of popular books
+    # the place from the end.
     score: float
     reasons: list[Reason]
+    # None unless asked for, and where nobody knows anything of the book.
+    predicted: PredictedStars | None = None
 
 
 @dataclass(frozen=True)
@@ -56,25 +64,41 @@ class RecommendationList:
     run_id: int | None
 
 
-def recommendations_for(user: User, k: int = 10) -> RecommendationList:
+def recommendations_for(
+    user: User, k: int = 10, *, with_predicted_stars: bool = False
+) -> RecommendationList:
     """Return the reader's top k: never a book they rated or shelved, nor a hidden one.
 
-    The fallback ladder: the similarity index folded in with the reader's ratings; well-liked
-    books when there is nothing to fold in; the catalogue by popularity when no model is active.
+    The fallback ladder: the active ranker folded in with the reader's ratings; well-liked books
+    when there is nothing to fold in; the catalogue by popularity when no model is active.
     """
     rated = stars_by_book(user)
     shelved = shelved_book_ids(user)
     taken = {book for book, _ in rated} | set(shelved)
     model = holder.current()
     if model is None:
-        return RecommendationList(_unexplained(_most_read(taken, k)), "popular", None)
+        found = RecommendationList(_unexplained(_most_read(taken, k)), "popular", None)
+        profile = None
+    else:
+        profile = Profile.from_ids(
+            model.catalog.items, [book for book, _ in rated], [s for _, s in rated], shelved
+        )
+        if _speaks(profile):
+            found = _ranked(model, profile, dict(rated), taken, k)
+        else:
+            popular = _unexplained(_popular(model, taken, k))
+            found = RecommendationList(popular, "popular", model.run_id)
+    if not with_predicted_stars:
+        return found
+    predicted = predict(model, profile, [item.book for item in found.items])
+    items = [replace(item, predicted=predicted.get(item.book.pk)) for item in found.items]
+    return replace(found, items=items)
 
-    profile = Profile.from_ids(
-        model.catalog.items, [book for book, _ in rated], [stars for _, stars in rated], shelved
-    )
-    if not _speaks(profile):
-        return RecommendationList(_unexplained(_popular(model, taken, k)), "popular", model.run_id)
 
+def _ranked(
+    model: ActiveModel, profile: Profile, stars: dict[int, int], taken: set[int], k: int
+) -> RecommendationList:
+    """Rank by what the reader's ratings say, and fill up with popular books."""
     # A book deleted since the fit is still an item: rank again without it until all exist.
     gone = _hidden_book_ids()
     while True:
@@ -84,7 +108,6 @@ def recommendations_for(user: User, k: int = 10) -> RecommendationList:
         if not (missing := {place.book for place in places} - books.keys()):
             break
         gone |= missing
-    stars = dict(rated)
     items = [
         Recommendation(
             number,
@@ -120,14 +143,15 @@ def _places(
 
     A volume that is gone (hidden, deleted) counts as read: the series goes on after it.
     """
-    scores = model.linear.scores(profile)
-    spoken_for = scores > model.linear.prior
     items = model.catalog.items
     gone_indices = items.known_indices(sorted(gone))
+    excluded = np.concatenate((items.known_indices(sorted(taken)), gone_indices))
+    scores = model.scores(profile, excluded)
+    spoken_for = model.linear.scores(profile) > model.linear.prior
     ranked = rank_places(
         scores,
         k=k,
-        excluded=np.concatenate((items.known_indices(sorted(taken)), gone_indices)),
+        excluded=excluded,
         series=model.catalog.series,
         read=np.concatenate((profile.item_indices, gone_indices)),
     )
@@ -145,8 +169,10 @@ def _filled_up(
     """Return popular books for the places that the reader's own few ratings do not fill."""
     present = {item.book.pk for item in listed}
     popular = _popular(model, taken | present, k - len(listed))
+    # Scores descend to the end of the list.
+    score = min([0.0, *(item.score for item in listed)])
     return [
-        Recommendation(number, book, 0.0, [])
+        Recommendation(number, book, score, [])
         for number, book in enumerate(popular, start=len(listed) + 1)
     ]
 
@@ -172,8 +198,36 @@ def similar_books(book: Book, k: int = 10) -> list[Book]:
 
 
 def model_state() -> str:
-    """Return "ok", "missing" or "stale": whether this process serves the active run."""
+    """Return "ok", "missing", "stale" or "damaged": whether this process serves the active run.
+
+    The last two are served through: "stale" by the run before or by popular books, "damaged"
+    from memory while the files are not what they were.
+    """
     return holder.state()
+
+
+def model_figures() -> ModelFigures:
+    """Return which run this process serves, since when, and how many loads failed."""
+    return model_metrics.figures()
+
+
+def predicted_stars(user: User, books: Iterable[Book]) -> dict[int, PredictedStars]:
+    """Return the stars that the reader would give each book, by book id.
+
+    The readers' mean where nothing is known of the reader or no part of the active run predicts
+    stars; a book of which nobody knows anything is left out.
+    """
+    model = holder.current()
+    profile = None
+    if model is not None and model.stars is not None:
+        rated = stars_by_book(user)
+        profile = Profile.from_ids(
+            model.catalog.items,
+            [book for book, _ in rated],
+            [stars for _, stars in rated],
+            shelved_book_ids(user),
+        )
+    return predict(model, profile, list(books))
 
 
 def books_by_id(ids: Iterable[int]) -> dict[int, Book]:

@@ -16,7 +16,7 @@ from recommender.serving import recommendations_for
 @never_cache
 @login_required
 def recommendations(request: ReaderRequest) -> HttpResponse:
-    found = recommendations_for(request.user, k=10)
+    found = recommendations_for(request.user, k=10, with_predicted_stars=True)
     books = [item.book for item in found.items]
     load_cards(books)
     rows = list(zip(found.items, marked(request.user, books), strict=True))

@@ -2,6 +2,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from bookrec_site import health
+from recommender.active import holder
 from recommender.models import TrainingRun
 
 
@@ -12,11 +13,16 @@ def test_live_needs_nothing(client) -> None:
 
 @pytest.mark.django_db
 def test_without_a_model_the_site_is_not_ready(client) -> None:
+    holder.forget()
     response = client.get("/health/ready")
     assert response.status_code == 503
+    figures = {
+        name: response.json()["model"][name] for name in ("failed_loads", "seconds_since_swap")
+    }
     assert response.json() == {
         "status": "down",
         "checks": {"database": "ok", "redis": "ok", "model": "missing"},
+        "model": {"run_id": None} | figures,
     }
 
 

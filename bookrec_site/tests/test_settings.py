@@ -46,6 +46,7 @@ def start(code: str, folder: Path, **changes: str) -> subprocess.CompletedProces
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
         ({"TRUSTED_PROXIES": "-1"}, "TRUSTED_PROXIES"),
         ({"DATABASE_URL": "mysql://root@db/books"}, "must name a PostgreSQL database"),
+        ({"ARTIFACTS_URL": "https://bucket/prefix"}, "wanted s3://BUCKET/PREFIX"),
         (PRODUCTION | {"SECRET_KEY": ""}, "SECRET_KEY is not set"),
         (PRODUCTION | {"SECRET_KEY": "short"}, "shorter than 32"),
     ],

@@ -32,7 +32,7 @@ def test_a_list_has_rank_book_score_and_reasons(trained, alice) -> None:
     assert [item["rank"] for item in body["results"]] == [1, 2, 3]
     rated = {book.pk: book.title for book in trained["Detective"][:4]}
     for item in body["results"]:
-        assert set(item) == {"rank", "book", "score", "reasons"}
+        assert set(item) == {"rank", "book", "score", "predicted_stars", "reasons"}
         assert set(item["book"]) >= {"id", "title", "authors"}
         assert item["book"]["id"] not in rated
         assert item["book"]["authors"][0].startswith("Detective author")

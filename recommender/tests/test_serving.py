@@ -187,6 +187,7 @@ def test_a_broken_artifact_leaves_the_old_one_serving(trained, bob, artifacts, c
     TrainingRun.objects.update(status="retired")
     broken = TrainingRun.objects.create(trigger="test", status="active", artifact="run-broken")
     assert titles(recommendations_for(bob, k=5)) == before
+    holder.settle()
     assert recommendations_for(bob, k=5).run_id == served.pk
     assert model_state() == "stale"
     assert f"run {broken.pk} cannot be served" in caplog.text
@@ -225,6 +226,8 @@ def test_a_pointer_moved_back_is_no_longer_stale(trained, bob) -> None:
     served = TrainingRun.objects.get(status="active")
     TrainingRun.objects.filter(pk=served.pk).update(status="retired")
     broken = TrainingRun.objects.create(trigger="test", status="active", artifact="run-broken")
+    recommendations_for(bob)
+    holder.settle()
     assert model_state() == "stale"
     broken.delete()
     assert model_state() == "missing"
