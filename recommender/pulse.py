@@ -115,8 +115,18 @@ class Pulse:
                 connection.close()
                 self._has_lock = False
                 pause = RETRY_SECONDS
-        # With the connection the lock ends.
-        connection.close()
+        self._release()
+
+    def _release(self) -> None:
+        """Give the lock back, so that the next run need not wait for the session's end."""
+        try:
+            if self._has_lock:
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("the lock of run %d ends with its session: %s", self._run_id, error)
+        finally:
+            connection.close()
 
     def _take_lock(self) -> None:
         if self._has_lock:
