@@ -127,6 +127,17 @@ def test_a_folded_in_reader_of_even_books_is_given_even_books(case: tuple[str, P
     assert stars[1::2].mean() < opposite[1::2].mean() - 0.3
 
 
+def test_a_reader_without_ratings_is_given_what_readers_think_on_average(
+    case: tuple[str, Predictor],
+) -> None:
+    _, predictor = case
+    train, *_ = planted()
+    means = train.ratings.sum(axis=0) / train.ratings.astype(bool).sum(axis=0)
+    predicted = predictor.predict_profile(NOBODY)
+    assert np.corrcoef(predicted, means)[0, 1] > 0.9
+    assert abs(predicted.mean() - means.mean()) < 0.3
+
+
 def test_stars_follow_the_readers_generosity(case: tuple[str, Predictor]) -> None:
     _, predictor = case
     generous = predictor.predict_profile(Profile(EVERYTHING_BUT_3, np.full(N_ITEMS - 1, 5)))
@@ -216,6 +227,14 @@ def test_the_best_epoch_is_kept_and_tensorboard_has_its_log(tmp_path: Path) -> N
     assert len(history.training) == len(history.validation) == 6
     assert history.best_epoch == np.argmin(history.validation) + 1
     assert logged(tmp_path, "epoch_val_mean_squared_error") == pytest.approx(history.validation)
+
+
+def test_the_log_of_neural_has_its_history(tmp_path: Path) -> None:
+    train, *_ = planted()
+    config = NeuralConfig(n_factors=2, batch_size=256, n_epochs=2)
+    history = NeuralPredictor(config, log_folder=tmp_path).fit(train).history
+    assert history is not None
+    assert logged(tmp_path, "epoch_mean_squared_error") == pytest.approx(history.training)
 
 
 def logged(folder: Path, tag: str) -> list[float]:

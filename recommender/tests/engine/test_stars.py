@@ -65,6 +65,25 @@ def test_predictions_are_calibrated(stars: StarsPredictor) -> None:
         assert difference < 3 * standard_error + 0.05
 
 
+def test_the_same_seed_gives_the_same_bits(stars: StarsPredictor) -> None:
+    train, catalog, *_ = planted()
+    again = StarsPredictor(QUICK).fit(train, catalog)
+    for profile in (NOBODY, READER):
+        assert np.array_equal(again.predict_profile(profile), stars.predict_profile(profile))
+    everything = np.arange(N_ITEMS)
+    users = np.full(N_ITEMS, 7)
+    assert np.array_equal(again.predict(users, everything), stars.predict(users, everything))
+
+
+def test_stars_stay_within_1_to_5_however_extreme_a_reader(stars: StarsPredictor) -> None:
+    everything = np.arange(N_ITEMS)
+    for level in (1, 5):
+        predicted = stars.predict_profile(Profile(everything, np.full(N_ITEMS, level)))
+        assert predicted.min() >= 1
+        assert predicted.max() <= 5
+        assert abs(predicted.mean() - level) < 0.5
+
+
 def test_a_training_user_is_folded_in_as_any_reader(stars: StarsPredictor) -> None:
     train, *_ = planted()
     everything = np.arange(N_ITEMS)
