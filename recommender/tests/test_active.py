@@ -19,6 +19,7 @@ from recommender.engine import (
     LinearRanker,
     Part,
     PopularityRanker,
+    TwoStageConfig,
     TwoStageRanker,
     write_artifact,
 )
@@ -191,20 +192,40 @@ def test_an_artifact_from_before_the_second_stage_is_served(two_tastes, artifact
     assert all(item.predicted is None for item in found.items)
 
 
-def test_lists_are_in_the_order_of_the_two_stage_ranker(two_tastes, artifacts, alice) -> None:
+SMALL = TwoStageConfig(
+    n_candidates=4, n_splits=1, n_cold_splits=1, least_examples=10, n_members=1, n_epochs=1
+)
+
+
+@pytest.mark.parametrize("config", [TwoStageConfig(), SMALL])
+def test_lists_are_in_the_order_of_the_two_stage_ranker(
+    two_tastes, artifacts, alice, config: TwoStageConfig
+) -> None:
+    """Too little data for a second stage with the first config, enough with the other."""
     data = load_dataset()
     parts = fitted_parts()
     del parts["linear"]
-    parts["two_stage"] = TwoStageRanker().fit(data.interactions, data.catalog).to_part()
+    parts["two_stage"] = TwoStageRanker(config).fit(data.interactions, data.catalog).to_part()
+    hidden = two_tastes["Dragon"][3]
+    hidden.is_hidden = True
+    hidden.save()
     put_live(parts)
-    found = recommendations_for(alice, k=5)
+    found = recommendations_for(alice, k=7)
+
     ranker = holder.current().ranker
     assert isinstance(ranker, TwoStageRanker)
+    has_second_stage = config is SMALL
+    assert (ranker.skipped_because is None) == has_second_stage
     items = holder.current().catalog.items
     profile = data.interactions.profile(data.interactions.users.indices([alice.pk])[0])
-    expected = items.ids[ranker.recommend(profile, k=5)].tolist()
-    assert [item.book.pk for item in found.items] == expected
+    expected = ranker.recommend(profile, k=7, excluded=items.indices([hidden.pk]))
+    assert [item.book.pk for item in found.items] == items.ids[expected].tolist()
     assert all(item.reasons for item in found.items)
+    scores = [item.score for item in found.items]
+    assert scores == sorted(scores, reverse=True)
+    if has_second_stage:
+        # The hidden book took no candidate's place; after the candidates comes the index.
+        assert [score > 0 for score in scores] == [True] * 4 + [False] * 3
 
 
 @pytest.fixture
