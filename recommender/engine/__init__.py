@@ -4,7 +4,9 @@ The path of a list: ``Profile.from_ids`` -> ``Ranker.scores`` -> ``rank``; of a 
 ``Interactions.from_pairs`` -> ``Ranker.fit`` -> ``write_artifact``.
 """
 
+from recommender.engine.also_loved import AlsoLoved, LovedToo
 from recommender.engine.artifact import Artifact, Part, load_artifact, write_artifact
+from recommender.engine.book_map import BookMap
 from recommender.engine.catalog import Catalog
 from recommender.engine.errors import (
     ArtifactError,
@@ -36,6 +38,7 @@ from recommender.engine.popularity import PopularityConfig, PopularityRanker
 from recommender.engine.progress import OnProgress
 from recommender.engine.ranker import Ranker
 from recommender.engine.ranking import Ranked, rank, rank_batch, rank_places, top_k
+from recommender.engine.reader_neighbours import Neighbours, ReaderNeighbours
 from recommender.engine.series import NO_GROUP, Series
 from recommender.engine.two_stage import TwoStageRanker
 from recommender.engine.two_stage_config import TwoStageConfig
@@ -44,8 +47,10 @@ from recommender.engine.vocabulary import UNKNOWN, Vocabulary
 __all__ = [
     "NO_GROUP",
     "UNKNOWN",
+    "AlsoLoved",
     "Artifact",
     "ArtifactError",
+    "BookMap",
     "Catalog",
     "CatalogTooLargeError",
     "Contributions",
@@ -58,6 +63,8 @@ __all__ = [
     "Interval",
     "LinearConfig",
     "LinearRanker",
+    "LovedToo",
+    "Neighbours",
     "NotFittedError",
     "OnProgress",
     "Part",
@@ -67,6 +74,7 @@ __all__ = [
     "Ranked",
     "Ranker",
     "Series",
+    "ReaderNeighbours",
     "SimilarItems",
     "TwoStageConfig",
     "TwoStageRanker",

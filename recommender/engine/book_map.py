@@ -102,7 +102,7 @@ class BookMap:
         vectors : float array, shape (n_items, n). Books that go together point the same way:
             only directions count. The item factors of ``dot_product``, or where there are none
             ``item_features.reading_vectors``. Zeros for a book without a vector. Not modified.
-        tags : float array, shape (n_items, m), or None. ``item_features.tag_vectors``: a book
+        tags : float array, shape (n_items, m), or None. ``metadata_gram.tag_vectors``: a book
             without a vector is given the mean of those of the books with the nearest tags.
         config : BookMapConfig or None for the defaults.
         on_progress : callable or None. Told ("book map", 0..1); t-SNE itself says nothing.
