@@ -123,8 +123,6 @@ def _parts_of(fitted: Fitted) -> dict[str, Part]:
     parts: Mapping[str, Part | None] = {
         "items": fitted.catalog.to_part(),
         "two_stage": fitted.ranker.to_part(),
-        # Served by `recommender.active` until it knows the second stage.
-        "linear": fitted.ranker.linear.to_part(),
         "popularity": fitted.popularity.to_part(),
         "embeddings": fitted.embeddings.to_part() if fitted.embeddings else None,
         "stars": fitted.stars.to_part() if fitted.stars else None,

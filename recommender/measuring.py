@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender import artifact_files
+from recommender import artifact_store
 from recommender.engine import (
     Artifact,
     Catalog,
@@ -99,7 +99,7 @@ def compare(
         why = f"Run {active.pk} was fitted with these readers; nothing fair can be said."
         return metrics, Measured(own.ndcg, popular.ndcg, why_no_active=why)
     try:
-        ranker, active_items = ranker_of(artifact_files.open_artifact(active.artifact))
+        ranker, active_items = ranker_of(artifact_store.load(active.artifact))
     except (EngineError, OSError) as error:
         logger.error("the active run %d cannot be measured: %s", active.pk, error)
         why = f"The files of run {active.pk} cannot be read: {error}"

@@ -1,7 +1,6 @@
 """Writes about training runs: request, cancel, close the dead ones, activate, roll back, clean."""
 
 import logging
-from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -13,12 +12,13 @@ from django.db.models.functions import Greatest, Now
 from kombu.exceptions import OperationalError
 
 from accounts.models import User
-from recommender import artifact_files
+from recommender import artifact_store
 from recommender.engine import EngineError
 from recommender.errors import NotPossible, RunLost, TrainingUnderWay
 from recommender.measuring import ranker_of
 from recommender.models import TrainingRun
 from recommender.pulse import some_process_lives
+from recommender.training_logs import delete_log, keep_logs
 
 logger = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ def reap_stale_runs() -> list[int]:
             logger.error("training run %d %s: %s", run.pk, status, reason)
             closed.append(run.pk)
             if run.artifact:
-                artifact_files.delete(run.artifact)
+                delete_files(run.artifact)
     return closed
 
 
@@ -200,7 +200,7 @@ def rollback_run(run_id: int | None = None, *, by: str) -> TrainingRun:
     """
     target = _rollback_target(run_id)
     try:
-        ranker_of(artifact_files.open_artifact(target.artifact))
+        ranker_of(artifact_store.load(target.artifact))
     except (EngineError, OSError) as error:
         raise NotPossible(f"Run {target.pk} cannot be served: {error}") from error
     with transaction.atomic():
@@ -259,20 +259,20 @@ def clean_artifacts(keep: int = KEPT_ARTIFACTS) -> list[str]:
         # The row first: files that are left over harm less than a run without its files. And not
         # when somebody rolls back to it at this moment.
         if retired.filter(pk=old.pk).update(artifact="", artifact_bytes=None):
-            artifact_files.delete(old.artifact)
+            delete_files(old.artifact)
             deleted.append(old.artifact)
     known = set(TrainingRun.objects.exclude(artifact="").values_list("artifact", flat=True))
-    for name in artifact_files.orphans(known):
-        artifact_files.delete(name)
+    for name in artifact_store.orphans(known):
+        artifact_store.delete(name)
         deleted.append(name)
+    if not TrainingRun.objects.filter(status__in=TrainingRun.WORKED_AT).exists():
+        keep_logs(known)
     if deleted:
         logger.info("deleted artifacts: %s", ", ".join(deleted))
     return deleted
 
 
-def file_facts(manifest_files: Mapping[str, Mapping[str, Any]]) -> tuple[int, dict[str, str]]:
-    """Return the bytes and the checksums of an artifact's files, for its run."""
-    return (
-        sum(int(entry["bytes"]) for entry in manifest_files.values()),
-        {name: str(entry["sha256"]) for name, entry in manifest_files.items()},
-    )
+def delete_files(name: str) -> None:
+    """Delete an artifact and its log; either may be gone."""
+    artifact_store.delete(name)
+    delete_log(name)

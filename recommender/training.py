@@ -1,7 +1,6 @@
 """The one code path of a training run: read, fit, measure, judge, publish, go live."""
 
 import getpass
-import json
 import logging
 import resource
 import sys
@@ -20,21 +19,25 @@ from django.db import (
     connection,
 )
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from accounts.models import User
-from recommender import artifact_files, gate, measuring, runs
+from recommender import artifact_store, gate, measuring, runs
 from recommender.dataset import Dataset, load_dataset
 from recommender.engine import (
     Artifact,
     ArtifactError,
     Interactions,
     OnProgress,
+    write_artifact,
 )
+from recommender.engine.artifact import MANIFEST_NAME, read_manifest
 from recommender.errors import Cancelled, NotEnoughData, Rejected, RunLost, TrainingUnderWay
 from recommender.fitting import Fitted, fit_parts
 from recommender.held_out import KEY, HeldOutReader, split_off
 from recommender.models import TrainingRun
 from recommender.pulse import RETRY_SECONDS, Pulse, some_process_lives
+from recommender.training_logs import log_folder
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +132,7 @@ class _Work:
         self.run = run
         self._pulse = pulse
         self._on_stage = on_stage
-        self._name = artifact_files.new_name(run.pk)
+        self._name = artifact_store.new_name(run.pk)
         self._seconds: dict[str, float] = {}
 
     def do(self) -> None:
@@ -139,7 +142,7 @@ class _Work:
             train,
             data.catalog,
             stage=self.stage,
-            log_folder=artifact_files.log_folder(self._name),
+            log_folder=log_folder(self._name),
         )
         self.write(
             status=TrainingRun.Status.EVALUATING,
@@ -151,18 +154,24 @@ class _Work:
         with self.stage("publishing"):
             # Known before it exists: whoever finds this run dead knows what to delete.
             self.write(artifact=self._name)
-            artifact = artifact_files.publish(self._name, fitted.parts, metrics)
+            artifact = self._publish(fitted, metrics)
             _check_read_back(artifact, fitted, train)
-            n_bytes, checksums = _facts_of(artifact)
         _patiently(
             lambda: runs.activate(
                 self.run.pk,
-                artifact_bytes=n_bytes,
-                checksums=checksums,
+                artifact_bytes=artifact_store.size(self._name),
+                checksums=_checksums_of(artifact),
                 stage_seconds=self._seconds,
                 peak_megabytes=peak_megabytes(),
             )
         )
+
+    def _publish(self, fitted: Fitted, metrics: dict[str, Any]) -> Artifact:
+        """Put the parts into the store, all of them or nothing, and return what is there."""
+        with artifact_store.draft(self._name) as folder:
+            write_artifact(folder, fitted.parts, created_at=timezone.now(), metrics=metrics)
+            artifact_store.publish(folder, self._name)
+        return artifact_store.load(self._name)
 
     def _read(self) -> tuple[Dataset, Interactions, list[HeldOutReader]]:
         with self.stage("reading"):
@@ -265,7 +274,7 @@ class _Work:
         except (DatabaseError, InterfaceError) as lasting:
             # The reaper closes it when the database is back.
             logger.error("the end of training run %d is not recorded: %s", self.run.pk, lasting)
-        artifact_files.delete(self._name)
+        runs.delete_files(self._name)
         logger.error("training run %d %s: %s", self.run.pk, status, reason)
 
 
@@ -278,10 +287,10 @@ def _check_read_back(artifact: Artifact, fitted: Fitted, train: Interactions) ->
             raise ArtifactError(f"{artifact.folder} does not rank as what was measured did.")
 
 
-def _facts_of(artifact: Artifact) -> tuple[int, dict[str, str]]:
-    manifest = json.loads((artifact.folder / "meta.json").read_bytes())
-    n_bytes, checksums = runs.file_facts(manifest["files"])
-    return n_bytes, checksums | {"meta.json": artifact.manifest_sha256}
+def _checksums_of(artifact: Artifact) -> dict[str, str]:
+    manifest, digest = read_manifest(artifact.folder)
+    files = {name: str(entry["sha256"]) for name, entry in manifest["files"].items()}
+    return files | {MANIFEST_NAME: digest}
 
 
 def _ending_of(error: BaseException) -> tuple[str, str]:

@@ -14,11 +14,13 @@ from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from accounts.tests.factories import UserFactory
-from recommender import artifact_files, pulse, runs, tasks
+from recommender import artifact_store, pulse, runs, tasks
 from recommender.errors import Cancelled, NotPossible, TrainingUnderWay
 from recommender.models import TrainingRun
 from recommender.pulse import ADVISORY_LOCK
+from recommender.tests.test_training import names_in
 from recommender.training import run_training
+from recommender.training_logs import log_folder
 
 pytestmark = pytest.mark.django_db
 
@@ -181,7 +183,7 @@ def test_a_run_that_is_worked_at_stops_where_it_next_reports(
     assert (run.status, run.reason) == ("cancelled", "Cancelled by connie.")
     assert run.finished_at is not None
     assert stages.count("lists") == 1
-    assert not list(artifacts.glob("*"))
+    assert names_in(artifacts) == set()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -252,15 +254,19 @@ def test_a_workers_wrong_clock_closes_nothing(monkeypatch) -> None:
 
 
 def test_what_a_dead_run_had_published_is_deleted(artifacts) -> None:
-    name = artifact_files.new_name(7)
-    (artifacts / name).mkdir(parents=True)
-    (artifacts / f".{name}.staging-0123456789abcdef").mkdir()
-    (artifacts / artifact_files.LOGS / name).mkdir(parents=True)
-    other = artifact_files.new_name(8)
-    (artifacts / other).mkdir()
+    name, other = artifact_store.new_name(7), artifact_store.new_name(8)
+    for folder in (
+        artifacts / name,
+        artifacts / artifact_store.DRAFTS / name,
+        artifacts / artifact_store.DRAFTS / f".{name}.staging-0123456789abcdef",
+        log_folder(name),
+        artifacts / other,
+    ):
+        folder.mkdir(parents=True)
     worked_at(timedelta(minutes=1), artifact=name)
     runs.reap_stale_runs()
-    assert {path.name for path in artifacts.iterdir()} == {other, artifact_files.LOGS}
+    assert names_in(artifacts) == {other}
+    assert not log_folder(name).exists()
     assert TrainingRun.objects.get().artifact == ""
 
 
@@ -343,9 +349,7 @@ def test_cleaning_keeps_the_last_retired_runs_and_the_active_one(trained, artifa
         run_training(trigger="test")
     oldest, middle, newest, active = TrainingRun.objects.order_by("pk")
     assert runs.clean_artifacts(keep=2) == [oldest.artifact]
-    assert {path.name for path in artifacts.iterdir()} == {
-        run.artifact for run in (middle, newest, active)
-    }
+    assert names_in(artifacts) == {run.artifact for run in (middle, newest, active)}
     # Rolled back to: it is the active one now, however old.
     runs.rollback_run(middle.pk, by="test")
     runs.clean_artifacts(keep=1)
@@ -357,10 +361,21 @@ def test_cleaning_keeps_the_last_retired_runs_and_the_active_one(trained, artifa
 
 def test_cleaning_deletes_what_belongs_to_no_run_after_a_day(trained, artifacts) -> None:
     mine = TrainingRun.objects.get().artifact
-    old, young, foreign = artifact_files.new_name(1), artifact_files.new_name(2), "photos"
-    for name in (old, f".{old}.staging-00", young, foreign):
-        (artifacts / name).mkdir()
-    for name in (old, f".{old}.staging-00", foreign, mine):
-        os.utime(artifacts / name, (0, 0))
-    assert runs.clean_artifacts() == [old]
-    assert {path.name for path in artifacts.iterdir()} == {mine, young, foreign}
+    old, young, draft = (artifact_store.new_name(number) for number in (1, 2, 3))
+    drafts = artifacts / artifact_store.DRAFTS
+    for folder in (artifacts / old, artifacts / young, drafts / draft, artifacts / "photos"):
+        folder.mkdir()
+    for folder in (artifacts / old, drafts / draft, artifacts / "photos", artifacts / mine):
+        os.utime(folder, (0, 0))
+    assert sorted(runs.clean_artifacts()) == sorted([old, draft])
+    assert names_in(artifacts) == {mine, young}
+    assert (artifacts / "photos").is_dir()
+
+
+def test_cleaning_deletes_the_logs_of_runs_that_are_gone(trained, artifacts) -> None:
+    mine, gone = TrainingRun.objects.get().artifact, artifact_store.new_name(1)
+    for name in (mine, gone):
+        log_folder(name).mkdir(parents=True)
+    runs.clean_artifacts()
+    assert log_folder(mine).is_dir()
+    assert not log_folder(gone).exists()
