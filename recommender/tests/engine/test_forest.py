@@ -8,6 +8,9 @@ from recommender.engine import ArtifactError, FitError
 from recommender.engine.forest import Forest
 
 OPTIONS = {
+    "objective": "binary",
+    "verbose": -1,
+    "deterministic": True,
     "num_leaves": 15,
     "min_data_in_leaf": 20,
     "learning_rate": 0.1,
@@ -31,8 +34,9 @@ def table(n: int = 3000) -> tuple[np.ndarray, np.ndarray]:
 def boosted(
     rows: np.ndarray, target: np.ndarray, n_rounds: int, **options: object
 ) -> lightgbm.Booster:
-    options = {"verbose": -1, "deterministic": True} | OPTIONS | options
-    return lightgbm.train(options, lightgbm.Dataset(rows, target.astype(np.float32)), n_rounds)
+    return lightgbm.train(
+        OPTIONS | options, lightgbm.Dataset(rows, target.astype(np.float32)), n_rounds
+    )
 
 
 # Two trees a lookup, one a lookup, more than one group of trees, more than one block of rows.
@@ -44,9 +48,9 @@ def test_the_trees_predict_what_lightgbm_predicts(
     n_leaves: int, n_rounds: int, n_rows: int
 ) -> None:
     rows, labels = table(n_rows)
-    options = OPTIONS | {"num_leaves": n_leaves, "min_data_in_leaf": 5}
-    forest = Forest.fit(rows, labels, options=options, n_rounds=n_rounds)
-    booster = boosted(rows, labels, n_rounds, objective="binary", use_missing=False, **options)
+    options = {"num_leaves": n_leaves, "min_data_in_leaf": 5, "use_missing": False}
+    booster = boosted(rows, labels, n_rounds, **options)
+    forest = Forest.of_lightgbm(booster)
     wanted = booster.predict(rows, raw_score=True)
     got = forest.predict(rows)
     assert forest.n_trees == n_rounds
@@ -73,7 +77,7 @@ def test_what_is_not_known_goes_where_lightgbm_sends_it() -> None:
 
 def test_a_rows_sum_does_not_depend_on_the_rows_beside_it() -> None:
     rows, labels = table(9000)
-    forest = Forest.fit(rows[:3000], labels[:3000], options=OPTIONS, n_rounds=200)
+    forest = Forest.of_lightgbm(boosted(rows[:3000], labels[:3000], 200))
     together = forest.predict(rows)
     for first, end in ((0, 1), (0, 100), (4090, 4100), (3, 8999)):
         assert np.array_equal(forest.predict(rows[first:end]), together[first:end])
@@ -96,13 +100,6 @@ def test_boosters_that_are_no_plain_sum_are_refused() -> None:
             Forest.of_lightgbm(booster)
     with pytest.raises(FitError, match="at least one tree"):
         Forest.of_trees([])
-
-
-def test_the_same_input_gives_the_same_trees() -> None:
-    rows, labels = table()
-    first, second = (Forest.fit(rows, labels, options=OPTIONS, n_rounds=10) for _ in range(2))
-    for name, array in first.arrays().items():
-        assert np.array_equal(array, second.arrays()[name])
 
 
 def test_a_tree_worked_by_hand() -> None:
@@ -142,18 +139,9 @@ def test_thresholds_between_two_float32_numbers_keep_their_side() -> None:
         assert Forest.of_trees([tree]).predict(rows).astype(bool).tolist() == passes
 
 
-def test_progress_ends_at_1() -> None:
-    rows, labels = table(500)
-    told: list[float] = []
-    Forest.fit(
-        rows, labels, options=OPTIONS, n_rounds=4, on_progress=lambda _, part: told.append(part)
-    )
-    assert told == [0.25, 0.5, 0.75, 1.0]
-
-
 def test_a_saved_forest_predicts_the_same_and_a_spoiled_one_is_refused() -> None:
     rows, labels = table()
-    forest = Forest.fit(rows, labels, options=OPTIONS, n_rounds=10)
+    forest = Forest.of_lightgbm(boosted(rows, labels, 10))
     arrays = forest.arrays()
     again = Forest.of_arrays(arrays, n_features=6)
     assert np.array_equal(again.predict(rows), forest.predict(rows))
