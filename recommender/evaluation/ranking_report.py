@@ -76,7 +76,8 @@ def ranking_table(results: Sequence[RankingResult], failures: Mapping[str, str])
         for result in results
         if result.n_fallback and result.algorithm != "popularity"
     ]
-    return "\n".join([text_table(header, rows), *notes])
+    # The blank line keeps a note out of the table where the text is shown as Markdown.
+    return "\n".join([text_table(header, rows), *(["", *notes] if notes else [])])
 
 
 def cold_start_table(results: Sequence[RankingResult]) -> str:
