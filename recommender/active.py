@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 
 from recommender import artifact_store
 from recommender.engine import (
+    AlsoLoved,
     Artifact,
+    ArtifactError,
+    BookMap,
     Catalog,
     EngineError,
     LinearRanker,
     Part,
     PopularityRanker,
     Profile,
+    ReaderNeighbours,
     TwoStageRanker,
 )
 from recommender.engine.embeddings.dot_product import DotProductPredictor
@@ -50,6 +54,9 @@ class ActiveModel:
     # A quick run, or one with too little data, does without these.
     stars: StarsPredictor | None = None
     embeddings: DotProductPredictor | None = None
+    book_map: BookMap | None = None
+    readers: ReaderNeighbours | None = None
+    also_loved: AlsoLoved | None = None
 
     @property
     def linear(self) -> LinearRanker:
@@ -254,7 +261,7 @@ def _load(run_id: int, artifact: str) -> ActiveModel:
         ranker = TwoStageRanker.from_part(loaded.part("two_stage"))
     else:
         ranker = LinearRanker.from_part(loaded.part("linear"))
-    return ActiveModel(
+    model = ActiveModel(
         run_id,
         artifact,
         Catalog.from_part(loaded.part("items")),
@@ -262,11 +269,34 @@ def _load(run_id: int, artifact: str) -> ActiveModel:
         PopularityRanker.from_part(loaded.part("popularity")),
         stars=_optional(loaded, "stars", StarsPredictor.from_part),
         embeddings=_optional(loaded, "embeddings", DotProductPredictor.from_part),
+        book_map=_optional(loaded, "map", BookMap.from_part),
+        readers=_optional(loaded, "readers", ReaderNeighbours.from_part),
+        also_loved=_optional(loaded, "also_loved", AlsoLoved.from_part),
     )
+    _check_items(model)
+    return model
 
 
 def _optional(loaded: Artifact, name: str, rebuild: Callable[[Part], _Part]) -> _Part | None:
     return rebuild(loaded.part(name)) if name in loaded.parts else None
+
+
+def _check_items(model: ActiveModel) -> None:
+    """Raise ArtifactError when a part is of other items than the catalog lists."""
+    for part in (
+        model.ranker,
+        model.popularity,
+        model.stars,
+        model.embeddings,
+        model.book_map,
+        model.readers,
+        model.also_loved,
+    ):
+        if part is not None and part.n_items != len(model.catalog.items):
+            raise ArtifactError(
+                f"{part.name} is of {part.n_items} items, the catalog of "
+                f"{len(model.catalog.items)}; train again."
+            )
 
 
 holder = _Holder()

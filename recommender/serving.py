@@ -45,10 +45,11 @@ class Reason:
 class Recommendation:
     rank: int
     book: Book
-    # Orders this list and says nothing beside another. Above 0, up to 1: what the second stage
-    # says. 0 or below: further books in the order of the similarity index, then popular ones.
-    # Where there is no second stage, what the similarity index says; in a list of popular books
-    # the place from the end.
+    # Orders this list and says nothing beside another reader's. Above 0, up to 1: the second
+    # stage's probability that of all books proposed this is the one that the reader likes next.
+    # 0 or below: further books in the order of the similarity index, then popular ones. Where
+    # there is no second stage, the similarity index's score; in a list of popular books the
+    # place from the end.
     score: float
     reasons: list[Reason]
     # None unless asked for, and where nobody knows anything of the book.

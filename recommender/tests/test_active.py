@@ -10,19 +10,24 @@ import pytest
 from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
+from catalog.tests.factories import BookFactory
 from ratings.services import rate_book
 from recommender import active, artifact_store
 from recommender.active import ActiveModel, _Holder, holder
 from recommender.dataset import load_dataset
 from recommender.engine import (
+    AlsoLoved,
     ArtifactError,
+    BookMap,
     LinearRanker,
     Part,
     PopularityRanker,
+    ReaderNeighbours,
     TwoStageConfig,
     TwoStageRanker,
     write_artifact,
 )
+from recommender.engine.book_map import BookMapConfig
 from recommender.engine.stars import StarsConfig, StarsPredictor
 from recommender.metrics import ModelMetrics, model_metrics
 from recommender.models import TrainingRun
@@ -283,6 +288,46 @@ def test_a_part_of_another_algorithm_is_not_served(two_tastes, artifacts, alice)
     holder.settle(PATIENCE)
     assert recommendations_for(alice).run_id == good.pk
     assert holder.state() == "stale"
+
+
+def test_further_parts_are_served_where_there_are_any(two_tastes, artifacts) -> None:
+    put_live(fitted_parts())
+    bare = holder.current()
+    assert (bare.stars, bare.embeddings, bare.book_map, bare.readers, bare.also_loved) == (
+        None,
+    ) * 5
+    data = load_dataset()
+    n_items = data.interactions.n_items
+    places = np.random.default_rng(0).uniform(-1, 1, (n_items, 2)).astype(np.float32)
+    further = {
+        "map": BookMap(places, -places, np.ones(n_items, dtype=np.bool_), BookMapConfig()),
+        "readers": ReaderNeighbours().fit(data.interactions),
+        "also_loved": AlsoLoved.fit(data.interactions),
+    }
+    run = put_live(fitted_parts() | {name: part.to_part() for name, part in further.items()})
+    holder.current()
+    holder.settle(PATIENCE)
+    model = holder.current()
+    assert model.run_id == run.pk
+    np.testing.assert_array_equal(model.book_map.tsne, -places)
+    profile = data.interactions.profile(0)
+    found, expected = (
+        readers.nearest(profile, 5).user_ids for readers in (model.readers, further["readers"])
+    )
+    assert len(expected)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(model.also_loved.item_indices, further["also_loved"].item_indices)
+
+
+def test_a_part_of_other_items_is_not_served(two_tastes, artifacts, caplog) -> None:
+    parts = fitted_parts()
+    BookFactory()
+    stars = StarsPredictor(StarsConfig(embeddings=False))
+    data = load_dataset()
+    put_live(parts | {"stars": stars.fit(data.interactions, data.catalog).to_part()})
+    assert holder.current() is None
+    assert holder.state() == "stale"
+    assert "stars is of 25 items, the catalog of 24" in caplog.text
 
 
 def truncate(path) -> None:
