@@ -252,8 +252,11 @@ class DotProductPredictor:
         """Rebuild the predictor; see ``RatingPredictor.from_part``."""
         predictor = cls(DotProductConfig.from_part(part, cls.name))
         vectors, offsets, mean, penalties = (np.asarray(part.array(name)) for name in _ARRAYS)
+        settings = predictor.config.settings
         whole = (
             vectors.ndim == 2
+            # With biases the last column, all ones, is the reader's.
+            and vectors.shape[1] == settings.n_factors + int(settings.has_biases)
             and offsets.shape == vectors.shape[:1]
             and len(offsets) > 0
             and all(a.dtype == np.float32 for a in (vectors, offsets, mean, penalties))

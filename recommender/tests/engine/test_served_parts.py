@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from recommender.engine import (
     AlsoLoved,
+    ArtifactError,
     BookMap,
     Catalog,
     Part,
@@ -18,7 +20,7 @@ from recommender.engine import (
     write_artifact,
 )
 from recommender.engine.also_loved import AlsoLovedConfig
-from recommender.engine.embeddings.dot_product import DotProductConfig
+from recommender.engine.embeddings.dot_product import DotProductConfig, DotProductPredictor
 from recommender.engine.reader_neighbours import ReaderNeighboursConfig
 from recommender.engine.stars import StarsConfig, StarsPredictor
 from recommender.tests.engine.conftest import random_interactions
@@ -76,6 +78,15 @@ def test_every_part_is_served_without_a_library_of_the_fits(tmp_path: Path) -> N
     }
     folder = write_artifact(tmp_path / "run", parts, created_at=datetime(2030, 1, 1, tzinfo=UTC))
     assert modules_after(SERVED, folder) == set()
+
+
+def test_embeddings_of_another_width_than_their_config_are_refused() -> None:
+    part = embeddings_of(25)
+    DotProductPredictor.from_part(part)
+    for n_factors in (2, 4):
+        config = dataclasses.asdict(DotProductConfig(n_factors=n_factors))
+        with pytest.raises(ArtifactError, match="fit together"):
+            DotProductPredictor.from_part(Part("dot_product", part.arrays, config))
 
 
 def test_a_library_that_is_imported_is_noticed(tmp_path: Path) -> None:
