@@ -17,7 +17,11 @@ from recommender.engine import (
     TwoStageConfig,
     TwoStageRanker,
 )
+from recommender.engine.book_map import BookMap
 from recommender.engine.embeddings.dot_product import DotProductPredictor
+from recommender.engine.item_features import reading_vectors
+from recommender.engine.metadata_gram import tag_vectors
+from recommender.engine.reader_neighbours import ReaderNeighbours, ReaderNeighboursConfig
 from recommender.engine.stars import StarsConfig, StarsPredictor
 from recommender.engine.two_stage_features import FEATURES
 from recommender.models import TrainingRun
@@ -44,6 +48,8 @@ class Fitted:
     popularity: PopularityRanker
     stars: StarsPredictor | None = None
     embeddings: DotProductPredictor | None = None
+    readers: ReaderNeighbours | None = None
+    book_map: BookMap | None = None
     parts: dict[str, Part] = field(default_factory=dict)
     # Part and why there was too little data for it.
     skipped: dict[str, str] = field(default_factory=dict)
@@ -66,8 +72,8 @@ def fit_parts(
     """Fit what a run of this kind holds.
 
     A quick run ends when lists can be made. A full one goes on with the second stage, the
-    embeddings and the predicted stars; a part for which there is too little data is left out,
-    and why is in `skipped`.
+    embeddings, the predicted stars, readers who are alike and the map of the books; a part for
+    which there is too little data is left out, and why is in `skipped`.
     """
     with stage("lists") as report:
         ranker = (
@@ -82,6 +88,7 @@ def fit_parts(
         fitted.skipped["second stage"] = ranker.skipped_because
     if kind == TrainingRun.Kind.FULL:
         _fit_stars(fitted, train, stage, log_folder)
+        _fit_likeness(fitted, train, stage)
     fitted.parts = _parts_of(fitted)
     for name, reason in fitted.skipped.items():
         logger.info("without %s: %s", name, reason)
@@ -119,6 +126,22 @@ def _fit_stars(fitted: Fitted, train: Interactions, stage: Stage, log_folder: Pa
         fitted.stars = StarsPredictor(STARS).fit(train, fitted.catalog, on_progress=report)
 
 
+def _fit_likeness(fitted: Fitted, train: Interactions, stage: Stage) -> None:
+    """Fit which readers are alike, and the map of the books."""
+    n_factors = ReaderNeighboursConfig().n_factors
+    with stage("readers") as report:
+        reading = reading_vectors(train, n_factors)
+        if not reading.shape[1]:
+            few = f"{train.n_users} readers and {train.n_items} books show no two kinds of taste"
+            fitted.skipped |= {"readers": few, "map": few}
+            return
+        fitted.readers = ReaderNeighbours().fit(train, reading, on_progress=report)
+    with stage("map") as report:
+        vectors = fitted.embeddings.item_factors if fitted.embeddings else reading
+        tags = tag_vectors(fitted.catalog, STARS.n_vector_factors)
+        fitted.book_map = BookMap.fit(vectors, tags, on_progress=report)
+
+
 def _parts_of(fitted: Fitted) -> dict[str, Part]:
     parts: Mapping[str, Part | None] = {
         "items": fitted.catalog.to_part(),
@@ -126,5 +149,7 @@ def _parts_of(fitted: Fitted) -> dict[str, Part]:
         "popularity": fitted.popularity.to_part(),
         "embeddings": fitted.embeddings.to_part() if fitted.embeddings else None,
         "stars": fitted.stars.to_part() if fitted.stars else None,
+        "readers": fitted.readers.to_part() if fitted.readers else None,
+        "map": fitted.book_map.to_part() if fitted.book_map else None,
     }
     return {name: part for name, part in parts.items() if part is not None}

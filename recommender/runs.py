@@ -58,15 +58,16 @@ def request_run(
         With the run that is queued or being fitted already: there is never a second one.
     """
     reap_stale_runs()
+    # Looked for first, because every refused row costs a number; the constraint decides a race.
+    refuse_a_second_run()
     try:
         with transaction.atomic():
             run = TrainingRun.objects.create(
                 trigger=trigger, started_by=started_by, kind=kind, forced=force
             )
     except IntegrityError as error:
-        other = TrainingRun.objects.filter(status__in=TrainingRun.UNDER_WAY).first()
-        name = f"Training run {other.pk} is {other.status}" if other else "Another training run was"
-        raise TrainingUnderWay(f"{name} already; one at a time.", other) from error
+        refuse_a_second_run()
+        raise TrainingUnderWay("Another training run was just under way.") from error
     logger.info(
         "training run %d (%s%s) requested by %s",
         run.pk,
@@ -77,6 +78,15 @@ def request_run(
     if send:
         transaction.on_commit(partial(_send, run.pk))
     return run
+
+
+def refuse_a_second_run() -> None:
+    """Raise TrainingUnderWay when a run is queued or worked at."""
+    other = TrainingRun.objects.filter(status__in=TrainingRun.UNDER_WAY).first()
+    if other is not None:
+        raise TrainingUnderWay(
+            f"Training run {other.pk} is {other.status} already; one at a time.", other
+        )
 
 
 def request_scheduled_run(kind: str = TrainingRun.Kind.FULL) -> TrainingRun:

@@ -62,6 +62,9 @@ def test_a_second_request_names_the_run_that_is_in_the_way(sent) -> None:
         runs.request_run(trigger="test")
     assert refused.value.run == first
     assert TrainingRun.objects.count() == 1
+    # A refusal costs no number: a check that comes every minute would use up many.
+    runs.cancel_run(first.pk, by="test")
+    assert runs.request_run(trigger="test").pk == first.pk + 1
 
 
 @pytest.mark.django_db(transaction=True)

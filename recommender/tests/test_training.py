@@ -88,7 +88,9 @@ def test_a_second_run_is_compared_with_the_first_on_the_same_readers(measured_ta
 def test_a_full_run_fits_embeddings_and_stars(measured_tastes, artifacts, monkeypatch) -> None:
     run = run_training(trigger="test", kind="full")
     artifact = artifact_store.load(run.artifact)
-    assert {"items", "two_stage", "popularity", "embeddings", "stars"} <= set(artifact.parts)
+    assert set(artifact.parts) == {
+        *("items", "two_stage", "popularity", "embeddings", "stars", "readers", "map"),
+    }
     assert list(run.skipped_parts) == ["second stage"]
     assert "fewer than" in run.skipped_parts["second stage"]
     errors = run.history["embeddings"]["training"]
@@ -96,7 +98,12 @@ def test_a_full_run_fits_embeddings_and_stars(measured_tastes, artifacts, monkey
     assert np.isfinite(errors).all()
     assert any(log_folder(run.artifact).iterdir())
     assert 0 < run.metrics["stars"]["mse_of_reader"] < 2
-    assert {"embeddings", "stars"} <= set(run.hyperparameters) & set(run.stage_seconds)
+    assert {"embeddings", "stars", "readers", "map"} <= set(run.stage_seconds)
+    assert set(run.hyperparameters) == set(artifact.parts)
+    # The right to be forgotten: readers who are alike are those of the fit, by number.
+    user_ids = artifact.part("readers").array("user_ids")
+    assert len(user_ids) == 120
+    assert not any(map(is_held_out, user_ids.tolist()))
 
 
 def test_a_full_run_says_which_parts_had_too_little_data(two_tastes, artifacts) -> None:
@@ -105,7 +112,8 @@ def test_a_full_run_says_which_parts_had_too_little_data(two_tastes, artifacts) 
     n_left = Rating.objects.count()
     assert n_left < fitting.LEAST_RATINGS_FOR_STARS
     assert run.skipped_parts["stars"] == f"{n_left} ratings, fewer than 1000"
-    assert set(artifact_store.load(run.artifact).parts).isdisjoint({"embeddings", "stars"})
+    parts = set(artifact_store.load(run.artifact).parts)
+    assert parts == {"items", "two_stage", "popularity", "readers", "map"}
 
 
 def test_a_new_run_retires_the_old_one(trained) -> None:
