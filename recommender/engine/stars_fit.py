@@ -53,7 +53,9 @@ class StarsConfig:
     constant, author, series, tags, readers, spread : float >= 0. Variances of a reader's taste:
         see ``TasteKernel``; ``tags``, ``readers`` and ``spread`` are of its vectors.
     noise : float > 0. Variance of a rating around the taste.
-    n_rounds, n_leaves : int. Trees, and leaves of each.
+    n_rounds, n_leaves : int. Trees at most, and leaves of each.
+    ratings_per_round : int > 0. Fewer ratings than ``n_rounds`` times this have fewer trees, one
+        for each so many: of few ratings they would learn the noise.
     learning_rate : float > 0. Of the trees.
     n_threads : int > 0. Of the trees' fit.
     """
@@ -71,13 +73,14 @@ class StarsConfig:
     noise: float = 0.55
     n_rounds: int = 120
     n_leaves: int = 31
+    ratings_per_round: int = 4000
     learning_rate: float = 0.1
     n_threads: int = 1
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
         least = {"seed": 0, "n_folds": 2, "n_vector_factors": 1, "n_rounds": 1, "n_leaves": 2}
-        for name, wanted in (least | {"n_threads": 1}).items():
+        for name, wanted in (least | {"ratings_per_round": 1, "n_threads": 1}).items():
             if getattr(self, name) < wanted:
                 raise InputError(f"{name} is {getattr(self, name)}; wanted {wanted} or more.")
         for name in ("constant", "author", "series", "tags", "readers", "spread"):
@@ -279,7 +282,7 @@ def fit_stars(
             "num_threads": config.n_threads,
             "seed": config.seed,
         },
-        n_rounds=config.n_rounds,
+        n_rounds=min(config.n_rounds, max(1, ratings.nnz // config.ratings_per_round)),
         on_progress=lambda _, part: report(0.75 + 0.25 * part),
     )
     return FittedStars(kernel, baseline.mean + biases, reading, figures, embeddings, trees)

@@ -29,7 +29,7 @@ from recommender.tests.engine.test_embeddings import N_ITEMS, planted
 
 NOBODY = Profile(np.array([], dtype=np.int64), np.array([]))
 READER = Profile(np.array([0, 2, 5]), np.array([5, 4, 1]), np.array([9]))
-QUICK = StarsConfig(embeddings=False, n_rounds=40)
+QUICK = StarsConfig(embeddings=False, n_rounds=40, ratings_per_round=50)
 SERVED = """
 import numpy as np
 from recommender.engine import Profile
@@ -63,6 +63,25 @@ def test_predictions_are_calibrated(stars: StarsPredictor) -> None:
         standard_error = wanted[part].std() / np.sqrt(len(part))
         difference = abs(predicted[part].mean() - wanted[part].mean())
         assert difference < 3 * standard_error + 0.05
+
+
+def test_few_ratings_have_few_trees_and_are_not_learned_by_heart() -> None:
+    """Stars without any pattern: the mean is all there is to know, and trees only add noise."""
+    generator = np.random.default_rng(5)
+    users, items = np.nonzero(generator.random((400, 40)) < 0.5)
+    noise = generator.integers(1, 6, len(users))
+    held = generator.random(len(users)) < 0.3
+    train = Interactions.from_pairs(users[~held], items[~held], noise[~held])
+    test_users, test_items = train.users.indices(users[held]), train.items.indices(items[held])
+    errors = {}
+    for ratings_per_round in (4000, 1):
+        config = dataclasses.replace(QUICK, n_rounds=120, ratings_per_round=ratings_per_round)
+        predictor = StarsPredictor(config).fit(train)
+        errors[ratings_per_round] = np.mean(
+            (predictor.predict(test_users, test_items) - noise[held]) ** 2
+        )
+    assert errors[4000] < 1.1 * np.var(noise[held])
+    assert errors[4000] < 0.98 * errors[1]
 
 
 def test_the_same_seed_gives_the_same_bits(stars: StarsPredictor) -> None:
@@ -210,7 +229,14 @@ def test_items_out_of_range_are_refused(stars: StarsPredictor) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"n_folds": 1}, {"noise": 0.0}, {"author": -1.0}, {"learning_rate": np.nan}, {"seed": -1}],
+    [
+        {"n_folds": 1},
+        {"ratings_per_round": 0},
+        {"noise": 0.0},
+        {"author": -1.0},
+        {"learning_rate": np.nan},
+        {"seed": -1},
+    ],
 )
 def test_a_config_that_means_nothing_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(changes))):
@@ -221,7 +247,7 @@ def test_a_config_that_means_nothing_is_refused(changes: dict[str, Any]) -> None
 def test_with_the_embeddings_the_stack_is_saved_whole(tmp_path: Path) -> None:
     train, catalog, users, items, wanted = planted()
     told: list[float] = []
-    config = StarsConfig(n_folds=2, n_rounds=20)
+    config = StarsConfig(n_folds=2, n_rounds=20, ratings_per_round=50)
     predictor = StarsPredictor(config)
     predictor.fit(train, catalog, on_progress=lambda _, part: told.append(part))
     assert told == sorted(told)
