@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import numpy as np
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import (
     DatabaseError,
     InterfaceError,
@@ -301,6 +302,8 @@ def _ending_of(error: BaseException) -> tuple[str, str]:
         return TrainingRun.Status.CANCELLED, str(error)
     if isinstance(error, KeyboardInterrupt):
         return TrainingRun.Status.CANCELLED, "Interrupted by Ctrl-C."
+    if isinstance(error, SoftTimeLimitExceeded):
+        return TrainingRun.Status.FAILED, "It took longer than TRAINING_TIME_LIMIT allows."
     return TrainingRun.Status.FAILED, f"{type(error).__name__}: {error}"
 
 

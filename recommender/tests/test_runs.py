@@ -209,6 +209,36 @@ def test_a_stage_that_reports_nothing_beats_all_the_same(
     assert not pulse.some_process_lives()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_run_outlives_the_loss_of_its_sessions(two_tastes, artifacts, monkeypatch) -> None:
+    """As when the database restarts: every session ends, the lock with it."""
+    monkeypatch.setattr(pulse, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(pulse, "RETRY_SECONDS", 0.02)
+    ended: list[int] = []
+
+    def report(stage: str, done: float) -> None:
+        if stage != "lists" or ended:
+            return
+        run = TrainingRun.objects.get()
+        wait_for_a_beat(run)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            ended.extend(pid for pid, was_ended in cursor.fetchall() if was_ended)
+        for _ in range(2):
+            wait_for_a_beat(run)
+        assert pulse.some_process_lives()
+        assert runs.reap_stale_runs() == []
+        # And the session of the fit itself, as it will find out when it next writes.
+        connection.connection.close()
+
+    run = run_training(trigger="test", on_stage=report)
+    assert len(ended) == 1
+    assert run.status == "active"
+
+
 def wait_for_a_beat(run: TrainingRun) -> None:
     """Return when the run has beaten once more; fail after a minute."""
     row = TrainingRun.objects.filter(pk=run.pk)

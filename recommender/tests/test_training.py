@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.management import CommandError, call_command
 from django.db import connection
 
@@ -399,3 +400,14 @@ def test_ctrl_c_ends_a_run_as_cancelled(two_tastes, artifacts) -> None:
     run = TrainingRun.objects.get()
     assert (run.status, run.reason) == ("cancelled", "Interrupted by Ctrl-C.")
     assert run.stage_seconds["lists"] >= 0
+
+
+def test_a_run_that_takes_too_long_says_so(two_tastes, artifacts) -> None:
+    def too_late(stage: str, done: float) -> None:
+        raise SoftTimeLimitExceeded
+
+    with pytest.raises(SoftTimeLimitExceeded):
+        run_training(trigger="test", on_stage=too_late)
+    run = TrainingRun.objects.get()
+    assert run.status == "failed"
+    assert run.reason == "It took longer than TRAINING_TIME_LIMIT allows."
