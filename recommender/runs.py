@@ -180,11 +180,15 @@ def reap_stale_runs() -> list[int]:
 def activate(run_id: int, **fields: Any) -> None:
     """Move the pointer: from this commit on, web processes load the run's artifact.
 
+    May be repeated: when the database went away, nobody knows whether it had committed.
+
     Raises
     ------
     RunLost
         When the run was closed meanwhile.
     """
+    if TrainingRun.objects.filter(pk=run_id, status=TrainingRun.Status.ACTIVE).exists():
+        return
     under_way = TrainingRun.objects.select_for_update().filter(
         pk=run_id, status__in=TrainingRun.WORKED_AT
     )

@@ -272,10 +272,15 @@ class _Work:
                     peak_megabytes=peak_megabytes(),
                 )
             )
+            live = [TrainingRun.Status.ACTIVE, TrainingRun.Status.RETIRED]
+            is_kept = TrainingRun.objects.filter(pk=self.run.pk, status__in=live).exists()
         except (DatabaseError, InterfaceError) as lasting:
-            # The reaper closes it when the database is back.
+            # The reaper closes it, and deletes its files, when the database is back.
             logger.error("the end of training run %d is not recorded: %s", self.run.pk, lasting)
-        runs.delete_files(self._name)
+            return
+        # It went live, and what failed came after.
+        if not is_kept:
+            runs.delete_files(self._name)
         logger.error("training run %d %s: %s", self.run.pk, status, reason)
 
 

@@ -9,6 +9,7 @@ from threading import Barrier, Event
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.db import OperationalError as DatabaseGone
 from django.db.models import F
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
@@ -237,6 +238,42 @@ def test_a_run_outlives_the_loss_of_its_sessions(two_tastes, artifacts, monkeypa
     run = run_training(trigger="test", on_stage=report)
     assert len(ended) == 1
     assert run.status == "active"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_commit_whose_answer_is_lost_leaves_the_run_live_with_its_files(
+    two_tastes, artifacts, monkeypatch
+) -> None:
+    real, calls = runs.activate, []
+
+    def activate(run_id: int, **fields: object) -> None:
+        real(run_id, **fields)
+        calls.append(run_id)
+        if len(calls) == 1:
+            raise DatabaseGone("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(runs, "activate", activate)
+    run = run_training(trigger="test")
+    assert len(calls) == 2
+    assert run.status == "active"
+    assert names_in(artifacts) == {run.artifact}
+
+
+def test_what_fails_after_a_run_went_live_does_not_take_its_files(
+    two_tastes, artifacts, monkeypatch
+) -> None:
+    real = runs.activate
+
+    def activate(run_id: int, **fields: object) -> None:
+        real(run_id, **fields)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "activate", activate)
+    with pytest.raises(KeyboardInterrupt):
+        run_training(trigger="test")
+    run = TrainingRun.objects.get()
+    assert run.status == "active"
+    assert names_in(artifacts) == {run.artifact}
 
 
 def wait_for_a_beat(run: TrainingRun) -> None:
