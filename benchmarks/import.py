@@ -10,14 +10,13 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookrec_site.settings.base")
 
-DATABASE = "bookrec_benchmark_import"
+from scratch import scratch_database
+
 # What the tables of millions of rows would cost without any care: columns as in the models, COPY
 # straight from the file, the same indexes; no checks, no foreign keys, no readers made.
 BARE = {
@@ -39,29 +38,6 @@ BARE = {
         ("(book_id, tag_id)", "(tag_id)"),
     ),
 }
-
-
-@contextmanager
-def scratch_database() -> Iterator[None]:
-    """Point Django at a new, migrated database; drop it afterwards."""
-    from django.core.management import call_command
-    from django.db import connection
-
-    settings = connection.settings_dict
-    original = settings["NAME"]
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
-        cursor.execute(f"CREATE DATABASE {DATABASE}")
-    connection.close()
-    settings["NAME"] = DATABASE
-    try:
-        call_command("migrate", verbosity=0)
-        yield
-    finally:
-        connection.close()
-        settings["NAME"] = original
-        with connection.cursor() as cursor:
-            cursor.execute(f"DROP DATABASE {DATABASE}")
 
 
 def bare_copy(path: Path) -> float:
