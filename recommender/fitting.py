@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from recommender.engine import (
+    AlsoLoved,
     Catalog,
     Interactions,
     LinearRanker,
@@ -50,6 +51,7 @@ class Fitted:
     embeddings: DotProductPredictor | None = None
     readers: ReaderNeighbours | None = None
     book_map: BookMap | None = None
+    also_loved: AlsoLoved | None = None
     parts: dict[str, Part] = field(default_factory=dict)
     # Part and why there was too little data for it.
     skipped: dict[str, str] = field(default_factory=dict)
@@ -127,8 +129,10 @@ def _fit_stars(fitted: Fitted, train: Interactions, stage: Stage, log_folder: Pa
 
 
 def _fit_likeness(fitted: Fitted, train: Interactions, stage: Stage) -> None:
-    """Fit which readers are alike, and the map of the books."""
+    """Fit which books are loved together, which readers are alike, and the map of the books."""
     n_factors = ReaderNeighboursConfig().n_factors
+    with stage("loved together") as report:
+        fitted.also_loved = AlsoLoved.fit(train, on_progress=report)
     with stage("readers") as report:
         reading = reading_vectors(train, n_factors)
         if not reading.shape[1]:
@@ -151,5 +155,6 @@ def _parts_of(fitted: Fitted) -> dict[str, Part]:
         "stars": fitted.stars.to_part() if fitted.stars else None,
         "readers": fitted.readers.to_part() if fitted.readers else None,
         "map": fitted.book_map.to_part() if fitted.book_map else None,
+        "also_loved": fitted.also_loved.to_part() if fitted.also_loved else None,
     }
     return {name: part for name, part in parts.items() if part is not None}

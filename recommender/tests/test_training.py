@@ -90,7 +90,8 @@ def test_a_full_run_fits_embeddings_and_stars(measured_tastes, artifacts, monkey
     run = run_training(trigger="test", kind="full")
     artifact = artifact_store.load(run.artifact)
     assert set(artifact.parts) == {
-        *("items", "two_stage", "popularity", "embeddings", "stars", "readers", "map"),
+        *("items", "two_stage", "popularity", "embeddings", "stars"),
+        *("also_loved", "readers", "map"),
     }
     assert list(run.skipped_parts) == ["second stage"]
     assert "fewer than" in run.skipped_parts["second stage"]
@@ -99,7 +100,7 @@ def test_a_full_run_fits_embeddings_and_stars(measured_tastes, artifacts, monkey
     assert np.isfinite(errors).all()
     assert any(log_folder(run.artifact).iterdir())
     assert 0 < run.metrics["stars"]["mse_of_reader"] < 2
-    assert {"embeddings", "stars", "readers", "map"} <= set(run.stage_seconds)
+    assert {"embeddings", "stars", "readers", "map", "loved together"} <= set(run.stage_seconds)
     assert set(run.hyperparameters) == set(artifact.parts)
     # The right to be forgotten: readers who are alike are those of the fit, by number.
     user_ids = artifact.part("readers").array("user_ids")
@@ -114,7 +115,7 @@ def test_a_full_run_says_which_parts_had_too_little_data(two_tastes, artifacts) 
     assert n_left < fitting.LEAST_RATINGS_FOR_STARS
     assert run.skipped_parts["stars"] == f"{n_left} ratings, fewer than 1000"
     parts = set(artifact_store.load(run.artifact).parts)
-    assert parts == {"items", "two_stage", "popularity", "readers", "map"}
+    assert parts == {"items", "two_stage", "popularity", "readers", "map", "also_loved"}
 
 
 def test_a_new_run_retires_the_old_one(trained) -> None:
