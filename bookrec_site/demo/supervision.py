@@ -71,7 +71,7 @@ def _worker(queue: str) -> list[str]:
 def _gunicorn(options: DemoOptions) -> list[str]:
     return [
         *("gunicorn", "bookrec_site.wsgi", "--bind", options.bind),
-        # Each worker maps the same artifact, so the second one costs little memory.
+        # Each worker holds a copy of the artifact; see docs/adr/0006-artifact-storage.md.
         *("--workers", "2", "--worker-class", "gthread", "--threads", "4"),
         *("--max-requests", "5000", "--max-requests-jitter", "1000"),
         *("--timeout", "60", "--graceful-timeout", "10", "--no-control-socket"),
