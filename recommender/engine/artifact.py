@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -117,7 +118,9 @@ def _write_array(path: Path, array: NDArray[Any]) -> None:
     if array.dtype.kind not in _DTYPE_KINDS:
         raise ArtifactError(f"{path.name} has dtype {array.dtype}; wanted bool, int or float.")
     with path.open("wb") as file:
-        np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+        # Not the file itself: numpy's own writing into files does not say that the disk is full.
+        sink: Any = SimpleNamespace(write=file.write)
+        np.save(sink, np.ascontiguousarray(array), allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
 

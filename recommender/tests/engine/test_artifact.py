@@ -97,6 +97,13 @@ def test_a_crash_while_writing_leaves_no_artifact_and_no_staging_folder(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_named() -> None:
+    """numpy's own writing into files says how many bytes went through, and not why no more."""
+    with pytest.raises(OSError, match="No space left on device"):
+        artifact_module._write_array(Path("/dev/full"), np.zeros(100_000))
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
