@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
 import json
+import resource
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,11 +100,17 @@ def test_a_crash_while_writing_leaves_no_artifact_and_no_staging_folder(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_full_disk_is_named() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_a_file_that_cannot_grow_is_an_error_with_its_reason(tmp_path: Path) -> None:
     """numpy's own writing into files says how many bytes went through, and not why no more."""
-    with pytest.raises(OSError, match="No space left on device"):
-        artifact_module._write_array(Path("/dev/full"), np.zeros(100_000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(OSError, match="too large") as refused:
+            artifact_module._write_array(tmp_path / "a.npy", np.zeros(10_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert refused.value.errno == errno.EFBIG
 
 
 @pytest.mark.parametrize(
