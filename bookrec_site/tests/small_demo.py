@@ -5,6 +5,7 @@
 Prepares by one manage.py command at most, so that a test can wait for it.
 """
 
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -37,4 +38,6 @@ def small_programs(options: DemoOptions, services: Iterable[ServiceName]) -> lis
 
 
 if __name__ == "__main__":
+    # A suite that runs under nohup ignores it, and so would its children.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     sys.exit(main([sys.argv[1:]] if sys.argv[1:] else [], small_programs))
