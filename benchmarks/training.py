@@ -74,7 +74,7 @@ def report(run: Any, artifacts: Path) -> None:
     sizes: dict[str, int] = {}
     for path in (artifacts / run.artifact).rglob("*"):
         if path.is_file():
-            part = path.relative_to(artifacts / run.artifact).parts[0]
+            part = path.name.partition(".")[0]
             sizes[part] = sizes.get(part, 0) + path.stat().st_size
     for part, size in sorted(sizes.items(), key=lambda entry: -entry[1]):
         print(f"  {size / 1e6:8.1f} MB {part}")
