@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from recommender.engine.artifact import Part
 from recommender.engine.errors import ArtifactError, InputError
 
-Preset = Literal["tuned", "published"]
+Preset = Literal["tuned", "ratings_only", "published"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ class EmbeddingConfig:
 
     Parameters
     ----------
-    preset : "tuned" or "published". "published" is the set-up of the published notebook.
+    preset : "tuned", "published" (the set-up of the published notebook) or, of ``dot_product``,
+        "ratings_only", which takes the place of "tuned" where nothing is known of the items.
     seed : int >= 0. Of the initial values, the order of the ratings and the validation part.
     n_factors, n_epochs, batch_size, learning_rate, validation_part, patience,
     user_regularization, item_regularization, group_regularization : or None, which stands for

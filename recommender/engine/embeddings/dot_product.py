@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
@@ -19,7 +19,7 @@ from recommender.engine.embeddings.config import (
     EmbeddingSettings,
 )
 from recommender.engine.embeddings.keras_training import LossHistory
-from recommender.engine.embeddings.towers import Towers, train_embeddings
+from recommender.engine.embeddings.towers import Towers, has_metadata, train_embeddings
 from recommender.engine.embeddings.user_solve import UserRidge, prior_of_users
 from recommender.engine.errors import ArtifactError, InputError, NotFittedError
 from recommender.engine.interactions import Interactions, Profile
@@ -42,6 +42,15 @@ _TUNED: Final = EmbeddingSettings(
     has_biases=True,
     has_metadata=True,
 )
+# An item's own vector has to say then what authors, series and tags say otherwise.
+_RATINGS_ONLY: Final = replace(
+    _TUNED,
+    n_epochs=30,
+    learning_rate=0.004,
+    patience=3,
+    user_regularization=8.0,
+    item_regularization=8.0,
+)
 # A fit without penalties is allowed; its fold-in needs one to be defined at all.
 _MIN_PENALTY: Final = 1e-3
 
@@ -50,7 +59,11 @@ _MIN_PENALTY: Final = 1e-3
 class DotProductConfig(EmbeddingConfig):
     """Hyperparameters of ``DotProductPredictor``; see ``EmbeddingConfig``."""
 
-    presets: ClassVar[dict[str, EmbeddingSettings]] = {"tuned": _TUNED, "published": PUBLISHED}
+    presets: ClassVar[dict[str, EmbeddingSettings]] = {
+        "tuned": _TUNED,
+        "ratings_only": _RATINGS_ONLY,
+        "published": PUBLISHED,
+    }
 
 
 _ARRAYS: Final = ("item_factors", "item_offsets", "mean_user", "penalties")
@@ -155,6 +168,8 @@ class DotProductPredictor:
         FitError
             Also when TensorFlow is not installed.
         """
+        if self.config.preset == "tuned" and not has_metadata(catalog):
+            self.config = replace(self.config, preset="ratings_only")
         settings = self.config.settings
         trained = train_embeddings(
             interactions,

@@ -69,6 +69,14 @@ class ItemSide:
         return cls(baseline, tuple(groups), tuple(sizes), tags)
 
 
+def has_metadata(catalog: Catalog | None) -> bool:
+    """Return whether a catalog knows an author, a series or a tag of any item."""
+    return catalog is not None and (
+        bool((catalog.author_index >= 0).any() or (catalog.series.index >= 0).any())
+        or catalog.tags is not None
+    )
+
+
 class Towers(NamedTuple):
     """Keras tensors of one rating: its inputs, its embeddings, and its stars but for them."""
 

@@ -295,3 +295,18 @@ def test_before_a_fit_there_are_no_predictions() -> None:
             predictor.to_part()
         with pytest.raises(NotFittedError, match="fit"):
             _ = predictor.n_items
+
+
+def test_without_metadata_dot_product_is_tuned_for_ratings_alone() -> None:
+    train, catalog, *_ = planted()
+    short = DotProductConfig(n_epochs=1, n_factors=4)
+    bare = DotProductPredictor(short).fit(train, Catalog.bare(train.items))
+    assert bare.config == dataclasses.replace(short, preset="ratings_only")
+    assert bare.config.settings.item_regularization < short.settings.item_regularization
+    without = DotProductPredictor(short).fit(train)
+    assert np.array_equal(bare.predict_profile(READER), without.predict_profile(READER))
+    again = DotProductPredictor.from_part(without.to_part())
+    assert np.array_equal(again.predict_profile(READER), without.predict_profile(READER))
+    assert DotProductPredictor(short).fit(train, catalog).config == short
+    published = DotProductConfig(preset="published", n_epochs=1)
+    assert DotProductPredictor(published).fit(train).config == published
