@@ -80,11 +80,14 @@ def compare(
     readers: Sequence[HeldOutReader],
     active: TrainingRun | None,
     *,
+    kind: str,
     on_progress: OnProgress | None = None,
 ) -> tuple[dict[str, Any], Measured]:
     """Measure the candidate, popularity and the active run on the same readers.
 
-    Returns the figures for `TrainingRun.metrics`, and what the gate judges by.
+    Returns the figures for `TrainingRun.metrics`, and what the gate judges by. A quick run only
+    bridges the time until a full one, the candidate's `kind`, takes its place: it is measured, but
+    the full one need not reach it (docs/adr/0007).
     """
     if not readers:
         none = np.empty(0)
@@ -106,6 +109,9 @@ def compare(
         return metrics, Measured(own.ndcg, popular.ndcg, why_no_active=why)
     other = measure(ranker, active_items, readers, on_progress=on_progress)
     metrics["active"] = as_metrics(other.report, run=active.pk)
+    if (kind, active.kind) == (TrainingRun.Kind.FULL, TrainingRun.Kind.QUICK):
+        why = f"Run {active.pk} holds lists only, until a full run takes its place."
+        return metrics, Measured(own.ndcg, popular.ndcg, why_no_active=why)
     return metrics, Measured(own.ndcg, popular.ndcg, other.ndcg)
 
 

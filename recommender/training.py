@@ -195,7 +195,13 @@ class _Work:
         with self.stage("measuring") as report:
             active = TrainingRun.objects.filter(status=TrainingRun.Status.ACTIVE).first()
             metrics, measured = measuring.compare(
-                fitted.ranker, fitted.popularity, items, readers, active, on_progress=report
+                fitted.ranker,
+                fitted.popularity,
+                items,
+                readers,
+                active,
+                kind=self.run.kind,
+                on_progress=report,
             )
             n_shown, n_sampled = measuring.shown_though_rated(
                 fitted.ranker, data.interactions, data.catalog.series

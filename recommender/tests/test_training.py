@@ -86,6 +86,23 @@ def test_a_second_run_is_compared_with_the_first_on_the_same_readers(measured_ta
     assert (rule["passed"], rule["numbers"]["relative"]) == (True, 0)
 
 
+def test_a_full_run_need_not_reach_the_quick_one_whose_place_it_takes(
+    measured_tastes, artifacts, monkeypatch
+) -> None:
+    """The stopgap is measured beside it; popularity is reached or the run is refused."""
+    quick = run_training(trigger="test")
+    monkeypatch.setattr(fitting, "LEAST_RATINGS_FOR_STARS", 10**9)  # they are not what this asks
+    full = run_training(trigger="test", kind="full")
+    rules = {rule["name"]: rule for rule in full.verdict["rules"]}
+    assert rules["not_worse_than_active"]["passed"] is None
+    assert f"Run {quick.pk} holds lists only" in rules["not_worse_than_active"]["detail"]
+    assert rules["popularity_floor"]["passed"] is True
+    assert full.metrics["active"]["run"] == quick.pk
+    again = run_training(trigger="test", kind="full")
+    [rule] = [r for r in again.verdict["rules"] if r["name"] == "not_worse_than_active"]
+    assert rule["passed"] is True
+
+
 def test_a_full_run_fits_embeddings_and_stars(measured_tastes, artifacts, monkeypatch) -> None:
     run = run_training(trigger="test", kind="full")
     artifact = artifact_store.load(run.artifact)
