@@ -39,9 +39,10 @@ def site(tmp_path_factory) -> Iterator[FailingSite]:
 
 
 def test_worker_killed_while_fitting(site: FailingSite) -> None:
-    before = site.active()
     with site.watched():
         run, processes = site.frozen_run(lambda run: site.run(run)[1] == "lists")
+        # A run that was quicker than the stop has gone live meanwhile.
+        before = site.active()
         for process in processes:
             process.kill()
         # The scheduled reaper, in the other worker.
@@ -55,9 +56,9 @@ def test_worker_killed_while_fitting(site: FailingSite) -> None:
 
 def test_worker_killed_with_half_an_artifact_written(site: FailingSite) -> None:
     """The whole worker: the process manager starts it again."""
-    before = site.active()
     with site.watched():
         run, _ = site.frozen_run(lambda run: site.drafts(f".run-{run:06d}-*.staging-*") != [])
+        before = site.active()
         worker = site.program("--queues training")
         worker.kill()
         assert site.drafts() != []
@@ -72,9 +73,10 @@ def test_worker_killed_with_half_an_artifact_written(site: FailingSite) -> None:
 
 def test_worker_killed_between_publishing_and_going_live(site: FailingSite) -> None:
     """A lock on the row holds the run where its files are whole and the pointer has not moved."""
-    before = site.active()
     with site.watched():
         run, name, connection = _held_before_going_live(site)
+        # A run that was quicker than the lock has gone live meanwhile.
+        before = site.active()
         try:
             until(lambda: (site.artifacts / name / "meta.json").exists(), PATIENCE)
             until(lambda: _n_waiting_for(site, "recommender_trainingrun"), PATIENCE)
