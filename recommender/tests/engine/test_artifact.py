@@ -266,9 +266,20 @@ def test_a_manifest_that_is_not_ours_is_refused(
         load_artifact(folder)
 
 
-def test_a_pickle_is_never_loaded(folder: Path) -> None:
-    path = folder / WEIGHTS
-    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+class Planted:
+    """What leaves a file behind when its pickle is loaded."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Callable[[Path], object], tuple[Path]]:
+        return Path.touch, (self.trace,)
+
+
+def test_a_pickle_is_never_loaded(folder: Path, tmp_path: Path) -> None:
+    """The attacker's side is written here: an array file that holds a pickle, checksums and all."""
+    path, trace = folder / WEIGHTS, tmp_path / "loaded"
+    np.save(path, np.array([Planted(trace)], dtype=object), allow_pickle=True)
 
     def fit_the_pickle(manifest: dict) -> None:
         entry = manifest["files"][WEIGHTS]
@@ -280,8 +291,12 @@ def test_a_pickle_is_never_loaded(folder: Path) -> None:
         )
 
     edit(folder, fit_the_pickle)
-    with pytest.raises(ArtifactError, match=r"no \.npy array"):
-        load_artifact(folder)
+    for in_memory in (False, True):
+        with pytest.raises(ArtifactError, match=r"no \.npy array"):
+            load_artifact(folder, in_memory=in_memory)
+    assert not trace.exists()
+    np.load(path, allow_pickle=True)
+    assert trace.exists(), "the pickle is harmless; it shows nothing"
 
 
 @pytest.mark.parametrize("damage", [truncate, flip_a_byte, remove])
