@@ -15,7 +15,6 @@ from recommender.engine import (
     OnProgress,
     Part,
     PopularityRanker,
-    TwoStageConfig,
     TwoStageRanker,
 )
 from recommender.engine.book_map import BookMap
@@ -24,7 +23,6 @@ from recommender.engine.item_features import reading_vectors
 from recommender.engine.metadata_gram import tag_vectors
 from recommender.engine.reader_neighbours import ReaderNeighbours, ReaderNeighboursConfig
 from recommender.engine.stars import StarsConfig, StarsPredictor
-from recommender.engine.two_stage_features import FEATURES
 from recommender.models import TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -79,7 +77,9 @@ def fit_parts(
     """
     with stage("lists") as report:
         ranker = (
-            _first_stage(train, catalog, report)
+            TwoStageRanker.of_first_stage(
+                LinearRanker().fit(train, catalog, on_progress=report), QUICK
+            )
             if kind == TrainingRun.Kind.QUICK
             else TwoStageRanker().fit(train, catalog, on_progress=report)
         )
@@ -95,23 +95,6 @@ def fit_parts(
     for name, reason in fitted.skipped.items():
         logger.info("without %s: %s", name, reason)
     return fitted
-
-
-def _first_stage(train: Interactions, catalog: Catalog, report: OnProgress) -> TwoStageRanker:
-    """Return the ranker with its first stage alone, in the form in which artifacts keep it."""
-    linear = LinearRanker().fit(train, catalog, on_progress=report).to_part()
-    return TwoStageRanker.from_part(
-        Part(
-            TwoStageRanker.name,
-            {f"linear_{name}": array for name, array in linear.arrays.items()},
-            {
-                "two_stage": asdict(TwoStageConfig()),
-                "linear": dict(linear.config),
-                "features": list(FEATURES),
-                "skipped_because": QUICK,
-            },
-        )
-    )
 
 
 def _fit_stars(fitted: Fitted, train: Interactions, stage: Stage, log_folder: Path) -> None:

@@ -80,6 +80,14 @@ class TwoStageRanker(Ranker):
         self._second: SecondStage | None = None
         self.skipped_because: str | None = None
 
+    @classmethod
+    def of_first_stage(cls, linear: LinearRanker, because: str) -> Self:
+        """Return a ranker that orders by a fitted first stage alone, and says why."""
+        ranker = cls(linear_config=linear.config)
+        ranker._linear = linear
+        ranker.skipped_because = because
+        return ranker
+
     @property
     def linear(self) -> LinearRanker:
         """The first stage. Raises NotFittedError before fit."""

@@ -366,3 +366,12 @@ def test_progress_rises_from_0_to_1() -> None:
     assert parts == sorted(parts)
     assert (parts[0], parts[-1]) == (0.0, 1.0)
     assert {"gram matrix", "examples", "second stage"} <= {stage for stage, _ in told}
+
+
+def test_a_first_stage_alone_ranks_as_linear_and_says_why(fitted: TwoStageRanker) -> None:
+    alone = TwoStageRanker.of_first_stage(fitted.linear, "for now")
+    again = TwoStageRanker.from_part(alone.to_part())
+    for ranker in (alone, again):
+        assert ranker.skipped_because == "for now"
+        assert np.array_equal(ranker.scores(READER), fitted.linear.scores(READER))
+        assert ranker.linear.config == fitted.linear.config
