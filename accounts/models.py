@@ -22,6 +22,14 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]
     # The reader's number in the data set they came from; null for people who signed up here.
     external_id = models.BigIntegerField(null=True, blank=True, editable=False)
 
+    # What others may see, on every page and through the API; nothing until the reader says so.
+    # Ratings and shelves are shown on the profile, so they need it to be public too.
+    profile_is_public = models.BooleanField(default=False, db_default=False)
+    ratings_are_public = models.BooleanField(default=False)
+    shelves_are_public = models.BooleanField(default=False)
+    # Off: no list is made for the reader, anywhere.
+    wants_recommendations = models.BooleanField(default=True, db_default=True)
+
     class Meta(AbstractUser.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(

@@ -1,5 +1,7 @@
 """What can be wrong with an opinion."""
 
+from django.utils.translation import gettext as _
+
 
 class RatingError(Exception):
     """Base of this app's errors; the message is written for the reader."""
@@ -9,11 +11,32 @@ class BookGone(RatingError):
     """The book, or the reader, was deleted while the opinion was on its way."""
 
     def __init__(self) -> None:
-        super().__init__("This book is no longer in the catalogue.")
+        super().__init__(_("This book is no longer in the catalogue."))
 
 
 class InvalidStars(RatingError):
     """Stars that are no whole number from 1 to 5."""
 
     def __init__(self, stars: object) -> None:
-        super().__init__(f"Stars are whole numbers from 1 to 5, not {stars!r:.40}.")
+        super().__init__(
+            _("Stars are whole numbers from 1 to 5, not %(stars)s.") % {"stars": f"{stars!r:.40}"}
+        )
+
+
+class InvalidShelf(RatingError):
+    """A shelf's name that is none: empty, or longer than a name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            _("A shelf has a name of 1 to 60 characters, not “%(name)s”.") % {"name": name[:80]}
+        )
+
+
+class NoteTooLong(RatingError):
+    """A note of more characters than are kept."""
+
+    def __init__(self, length: int, limit: int) -> None:
+        super().__init__(
+            _("A note has at most %(limit)s characters; this one has %(length)s.")
+            % {"limit": limit, "length": length}
+        )

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Book
 
@@ -40,11 +41,22 @@ class Rating(models.Model):
         return f"{self.user_id} gave {self.book_id} {self.stars}"
 
 
+# Not `shelf__in`: PostgreSQL writes that down otherwise than it reads it, so an import, which puts
+# indexes aside and makes them anew, would not find the same words again.
+_IS_STATE = Q(shelf="to_read") | Q(shelf="reading") | Q(shelf="abandoned")
+
+
 class ShelfEntry(models.Model):
-    """A book on one of a reader's shelves."""
+    """A book on one of a reader's shelves.
+
+    A shelf is one of `Shelf`, of which a book stands on at most one, or has a name of the
+    reader's own, of which it may stand on many.
+    """
 
     class Shelf(models.TextChoices):
-        TO_READ = "to_read", "to read"
+        TO_READ = "to_read", _("to read")
+        READING = "reading", _("reading now")
+        ABANDONED = "abandoned", _("did not finish")
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -53,17 +65,87 @@ class ShelfEntry(models.Model):
         db_index=False,
     )
     book = models.ForeignKey(Book, on_delete=models.CASCADE, related_name="shelf_entries")
-    shelf = models.CharField(max_length=16, choices=Shelf.choices, default=Shelf.TO_READ)
+    shelf = models.CharField(max_length=60, default=Shelf.TO_READ)
     added_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "shelf entries"
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["user", "book", "shelf"], name="shelf_entry_unique"),
-            models.CheckConstraint(
-                condition=Q(shelf__in=["to_read"]), name="shelf_entry_shelf_known"
+            # Two partial indexes: each row is in one of them.
+            models.UniqueConstraint(
+                fields=["user", "book"],
+                condition=_IS_STATE,
+                name="shelf_entry_one_state_a_book",
             ),
+            models.UniqueConstraint(
+                fields=["user", "book", "shelf"],
+                condition=~_IS_STATE,
+                name="shelf_entry_own_shelf_unique",
+            ),
+            models.CheckConstraint(condition=~Q(shelf=""), name="shelf_entry_shelf_named"),
         ]
 
     def __str__(self) -> str:
         return f"{self.book_id} on {self.user_id}'s {self.shelf}"
+
+
+class Reading(models.Model):
+    """A reader has read a book, rated or not; a rated book without one has been read as well."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="readings", db_index=False
+    )
+    book = models.ForeignKey(Book, on_delete=models.CASCADE, related_name="readings")
+    # The day it was finished; null when the reader does not say.
+    finished_on = models.DateField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user", "book"], name="reading_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} read {self.book_id}"
+
+
+class Note(models.Model):
+    """What a reader wrote of a book, for nobody else."""
+
+    MAX_LENGTH: ClassVar[int] = 50_000
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notes", db_index=False
+    )
+    book = models.ForeignKey(Book, on_delete=models.CASCADE, related_name="notes")
+    text = models.TextField(max_length=MAX_LENGTH)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user", "book"], name="note_unique"),
+            models.CheckConstraint(condition=~Q(text=""), name="note_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} on {self.book_id}"
+
+
+class Dismissal(models.Model):
+    """A reader is not interested: the book is in no list of theirs, and its like sink."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="dismissals",
+        db_index=False,
+    )
+    book = models.ForeignKey(Book, on_delete=models.CASCADE, related_name="dismissals")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user", "book"], name="dismissal_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} is not interested in {self.book_id}"

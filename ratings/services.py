@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from functools import partial
 
 from django.db import IntegrityError, transaction
@@ -9,16 +10,18 @@ from django.utils import timezone
 
 from accounts.models import User
 from catalog.models import Book
-from ratings.errors import BookGone, InvalidStars
-from ratings.models import Rating, ShelfEntry
+from ratings.errors import BookGone, InvalidShelf, InvalidStars, NoteTooLong
+from ratings.models import Dismissal, Note, Rating, Reading, ShelfEntry
 from ratings.signals import rating_changed
+
+MAX_SHELF_NAME = 60
 
 
 def rate_book(*, user: User, book: Book, stars: int) -> Rating:
     """Give a book 1..5 stars, or change the stars it has.
 
     One statement in the database, so a double click or two tabs leave one rating: the last.
-    A rated book has been read: it leaves the to-read shelf.
+    A rated book has been read: it leaves the shelves that say otherwise, and is dismissed no more.
 
     Raises
     ------
@@ -37,7 +40,8 @@ def rate_book(*, user: User, book: Book, stars: int) -> Rating:
             unique_fields=["user", "book"],
             update_fields=["stars", "updated_at"],
         )
-        ShelfEntry.objects.filter(user=user, book=book).delete()
+        _off_state_shelves(user, book)
+        Dismissal.objects.filter(user=user, book=book).delete()
         _announce(user, book, stars)
     return rating
 
@@ -51,8 +55,55 @@ def remove_rating(*, user: User, book: Book) -> bool:
     return bool(deleted)
 
 
-def shelve_book(*, user: User, book: Book) -> ShelfEntry:
-    """Put a book on the to-read shelf; doing so twice changes nothing.
+def shelve_book(*, user: User, book: Book, shelf: str = ShelfEntry.Shelf.TO_READ) -> ShelfEntry:
+    """Put a book on a shelf; doing so twice changes nothing.
+
+    On one of `ShelfEntry.Shelf` it leaves the others of those. A book that is shelved is of
+    interest: it is dismissed no more.
+
+    Raises
+    ------
+    InvalidShelf
+        When the name is empty, too long or not printable.
+    BookGone
+        When the book was deleted meanwhile.
+    """
+    shelf = shelf_name(shelf)
+    with _gone_book_told(), transaction.atomic():
+        # Two tabs that put the book on two shelves: one after the other.
+        User.objects.select_for_update(no_key=True).filter(pk=user.pk).values("pk").first()
+        if shelf in ShelfEntry.Shelf.values:
+            _off_state_shelves(user, book, but=shelf)
+        Dismissal.objects.filter(user=user, book=book).delete()
+        ShelfEntry.objects.bulk_create(
+            [ShelfEntry(user=user, book=book, shelf=shelf, added_at=timezone.now())],
+            ignore_conflicts=True,
+        )
+        return ShelfEntry.objects.get(user=user, book=book, shelf=shelf)
+
+
+def unshelve_book(*, user: User, book: Book, shelf: str = ShelfEntry.Shelf.TO_READ) -> bool:
+    """Take a book off a shelf; False when it was not there."""
+    deleted, _ = ShelfEntry.objects.filter(user=user, book=book, shelf=shelf).delete()
+    return bool(deleted)
+
+
+def shelf_name(name: str) -> str:
+    """Return the name as it is stored: single spaces, nothing that cannot be printed.
+
+    Raises
+    ------
+    InvalidShelf
+        When nothing is left, or more than a name.
+    """
+    cleaned = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    if not cleaned or len(cleaned) > MAX_SHELF_NAME:
+        raise InvalidShelf(name)
+    return cleaned
+
+
+def dismiss_book(*, user: User, book: Book) -> Dismissal:
+    """Hide a book from the reader's lists for good; those like it sink. Leaves the to-read shelf.
 
     Raises
     ------
@@ -60,21 +111,67 @@ def shelve_book(*, user: User, book: Book) -> ShelfEntry:
         When the book was deleted meanwhile.
     """
     with _gone_book_told(), transaction.atomic():
-        entry, _ = ShelfEntry.objects.get_or_create(
-            user=user,
-            book=book,
-            shelf=ShelfEntry.Shelf.TO_READ,
-            defaults={"added_at": timezone.now()},
+        ShelfEntry.objects.filter(user=user, book=book, shelf=ShelfEntry.Shelf.TO_READ).delete()
+        dismissal, _ = Dismissal.objects.get_or_create(
+            user=user, book=book, defaults={"created_at": timezone.now()}
         )
-    return entry
+    return dismissal
 
 
-def unshelve_book(*, user: User, book: Book) -> bool:
-    """Take a book off the to-read shelf; False when it was not there."""
-    deleted, _ = ShelfEntry.objects.filter(
-        user=user, book=book, shelf=ShelfEntry.Shelf.TO_READ
-    ).delete()
+def undo_dismissal(*, user: User, book: Book) -> bool:
+    """Let a book be recommended again; False when it was not dismissed."""
+    deleted, _ = Dismissal.objects.filter(user=user, book=book).delete()
     return bool(deleted)
+
+
+def mark_read(*, user: User, book: Book, finished_on: date | None = None) -> Reading:
+    """Say that a book was read, with or without the day; the day given last holds.
+
+    Raises
+    ------
+    BookGone
+        When the book was deleted meanwhile.
+    """
+    with _gone_book_told(), transaction.atomic():
+        _off_state_shelves(user, book)
+        reading, _ = Reading.objects.update_or_create(
+            user=user, book=book, defaults={"finished_on": finished_on}
+        )
+    return reading
+
+
+def unmark_read(*, user: User, book: Book) -> bool:
+    """Take back that a book was read; False when nothing said so. Stars stay."""
+    deleted, _ = Reading.objects.filter(user=user, book=book).delete()
+    return bool(deleted)
+
+
+def write_note(*, user: User, book: Book, text: str) -> Note | None:
+    """Keep what the reader wrote of a book; an empty text removes it and returns None.
+
+    Raises
+    ------
+    NoteTooLong
+        When it has more than `Note.MAX_LENGTH` characters.
+    BookGone
+        When the book was deleted meanwhile.
+    """
+    text = text.replace("\0", "").strip()
+    if len(text) > Note.MAX_LENGTH:
+        raise NoteTooLong(len(text), Note.MAX_LENGTH)
+    if not text:
+        Note.objects.filter(user=user, book=book).delete()
+        return None
+    with _gone_book_told(), transaction.atomic():
+        note, _ = Note.objects.update_or_create(
+            user=user, book=book, defaults={"text": text, "updated_at": timezone.now()}
+        )
+    return note
+
+
+def _off_state_shelves(user: User, book: Book, but: str = "") -> None:
+    states = [shelf for shelf in ShelfEntry.Shelf.values if shelf != but]
+    ShelfEntry.objects.filter(user=user, book=book, shelf__in=states).delete()
 
 
 @contextmanager

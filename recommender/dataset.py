@@ -46,7 +46,10 @@ def load_dataset() -> Dataset:
         items = Vocabulary.of(list(Book.objects.values_list("id", flat=True)))
         catalog = _load_catalog(items)
         ratings = _copy_integers(Rating, "id", "user_id", "book_id", "stars")
-        shelved = _copy_integers(ShelfEntry, "user_id", "book_id")
+        # Of the shelves only this one says what a reader wants.
+        shelved = _copy_integers(
+            ShelfEntry, "user_id", "book_id", where=("shelf", ShelfEntry.Shelf.TO_READ)
+        )
         last_import = DataImport.objects.order_by("-id").values_list("id", flat=True).first()
     interactions = Interactions.from_pairs(
         ratings[:, 1],
@@ -83,11 +86,19 @@ def _snapshot() -> Iterator[None]:
         yield
 
 
-def _copy_integers(model: type[Model], *columns: str) -> NDArray[np.int64]:
-    """Return integer columns of a whole table, shape (n_rows, n_columns)."""
-    query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT WITH (DELIMITER ' ')").format(
+def _copy_integers(
+    model: type[Model], *columns: str, where: tuple[str, str] | None = None
+) -> NDArray[np.int64]:
+    """Return integer columns of a table, shape (n_rows, n_columns): all rows, or some.
+
+    `where` is a column of text and what it has to be.
+    """
+    rows = sql.SQL("SELECT {} FROM {}").format(
         sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(model._meta.db_table)
     )
+    if where:
+        rows += sql.SQL(" WHERE {} = {}").format(sql.Identifier(where[0]), sql.Literal(where[1]))
+    query = sql.SQL("COPY ({}) TO STDOUT WITH (DELIMITER ' ')").format(rows)
     buffer = io.BytesIO()
     with connection.cursor() as cursor:
         cursor.cursor.copy_expert(query, buffer)

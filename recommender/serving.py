@@ -1,6 +1,6 @@
 """Lists for a reader, computed at request time from what they think right now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,7 +9,7 @@ import numpy as np
 from accounts.models import User
 from catalog.models import Book
 from catalog.selectors import load_cards, visible_books
-from ratings.selectors import shelved_book_ids, stars_by_book
+from ratings.opinions import Opinions, opinions_of
 from recommender.active import ActiveModel, holder
 from recommender.engine import Profile, rank_places
 from recommender.metrics import ModelFigures, model_metrics
@@ -68,24 +68,27 @@ class RecommendationList:
 def recommendations_for(
     user: User, k: int = 10, *, with_predicted_stars: bool = False
 ) -> RecommendationList:
-    """Return the reader's top k: never a book they rated or shelved, nor a hidden one.
+    """Return the reader's top k, as `recommendations_from` what they have said until now."""
+    return recommendations_from(opinions_of(user), k, with_predicted_stars=with_predicted_stars)
+
+
+def recommendations_from(
+    opinions: Opinions, k: int = 10, *, with_predicted_stars: bool = False
+) -> RecommendationList:
+    """Return the top k of a reader or guest: never a book they know or dismissed, nor a hidden one.
 
     The fallback ladder: the active ranker folded in with the reader's ratings; well-liked books
     when there is nothing to fold in; the catalogue by popularity when no model is active.
     """
-    rated = stars_by_book(user)
-    shelved = shelved_book_ids(user)
-    taken = {book for book, _ in rated} | set(shelved)
+    taken = opinions.taken
     model = holder.current()
     if model is None:
         found = RecommendationList(_unexplained(_most_read(taken, k)), "popular", None)
         profile = None
     else:
-        profile = Profile.from_ids(
-            model.catalog.items, [book for book, _ in rated], [s for _, s in rated], shelved
-        )
+        profile = profile_of(model, opinions)
         if _speaks(profile):
-            found = _ranked(model, profile, dict(rated), taken, k)
+            found = _ranked(model, profile, opinions.stars, taken, k)
         else:
             popular = _unexplained(_popular(model, taken, k))
             found = RecommendationList(popular, "popular", model.run_id)
@@ -96,8 +99,18 @@ def recommendations_for(
     return replace(found, items=items)
 
 
+def profile_of(model: ActiveModel, opinions: Opinions) -> Profile:
+    """Return what the engine is told of a reader."""
+    return Profile.from_ids(
+        model.catalog.items,
+        list(opinions.stars),
+        list(opinions.stars.values()),
+        sorted(opinions.to_read),
+    )
+
+
 def _ranked(
-    model: ActiveModel, profile: Profile, stars: dict[int, int], taken: set[int], k: int
+    model: ActiveModel, profile: Profile, stars: Mapping[int, int], taken: set[int], k: int
 ) -> RecommendationList:
     """Rank by what the reader's ratings say, and fill up with popular books."""
     # A book deleted since the fit is still an item: rank again without it until all exist.
@@ -221,13 +234,7 @@ def predicted_stars(user: User, books: Iterable[Book]) -> dict[int, PredictedSta
     model = holder.current()
     profile = None
     if model is not None and model.stars is not None:
-        rated = stars_by_book(user)
-        profile = Profile.from_ids(
-            model.catalog.items,
-            [book for book, _ in rated],
-            [stars for _, stars in rated],
-            shelved_book_ids(user),
-        )
+        profile = profile_of(model, opinions_of(user))
     return predict(model, profile, list(books))
 
 
