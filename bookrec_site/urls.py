@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.i18n import set_language
 
 from accounts.views import AdminLogInView
 from bookrec_site import views
@@ -15,6 +16,7 @@ urlpatterns = [
     path("", include("ratings.urls")),
     path("", include("recommender.urls")),
     path("api/v1/", include("bookrec_site.api_urls")),
+    path("language/", set_language, name="set_language"),
     path("health/", include("bookrec_site.health_urls")),
     # Before the administration's own log-in, which nothing slows down.
     path("admin/login/", AdminLogInView.as_view()),

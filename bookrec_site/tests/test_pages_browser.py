@@ -39,14 +39,14 @@ def show(page, *, cover_url: str, photo: bytes | None) -> bytes:
     """Show one cover on a page of the site's own style, and return a picture of it."""
     book = Book(pk=1, title="Dune", cover_url=cover_url)
     html = Template(
-        '<!doctype html><link rel="stylesheet" href="/site.css">'
+        '<!doctype html><link rel="stylesheet" href="/parts.css">'
         '{% load books %}<div class="row">{% cover book lazy=False %}</div>'
     ).render(Context({"book": book}))
 
     def answer(route) -> None:
         address = route.request.url
-        if address.endswith("/site.css"):
-            route.fulfill(path=settings.BASE_DIR / "static/site/site.css")
+        if address.endswith("/parts.css"):
+            route.fulfill(path=settings.BASE_DIR / "static/site/parts.css")
         elif address.endswith("/covers/1.svg"):
             route.fulfill(body=draw_cover("Dune", "Frank Herbert"), content_type="image/svg+xml")
         elif address == PHOTO_URL and photo:
