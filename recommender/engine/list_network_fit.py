@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.engine.embeddings.keras_training import load_keras
+from recommender.engine.embeddings.keras_training import load_keras, reshuffled
 from recommender.engine.errors import FitError
 from recommender.engine.list_network import ListNetwork, NormalScores, beside_its_list
 
@@ -131,7 +131,7 @@ def _fit_member(
     def loss(wanted: Any, predicted: Any) -> Any:
         return -keras.ops.sum(wanted * keras.ops.log_softmax(predicted, axis=1), axis=1)
 
-    n_batches: int = -(-n_lists // settings.batch_size)
+    n_batches = -(-n_lists // settings.batch_size)
     model.compile(
         optimizer=keras.optimizers.AdamW(
             keras.optimizers.schedules.PolynomialDecay(
@@ -142,33 +142,17 @@ def _fit_member(
         loss=loss,
         steps_per_execution=_STEPS_AT_A_TIME,
     )
-    generator = np.random.default_rng((settings.seed, member))
 
-    class Batches(keras.utils.PyDataset):  # type: ignore[name-defined]
-        """Lists in a new order in every epoch."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self._order = generator.permutation(n_lists)
-
-        def __len__(self) -> int:
-            return n_batches
-
-        def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-            start = number * settings.batch_size
-            own = self._order[start : start + settings.batch_size]
-            features = scores[own].astype(np.float32).transpose(2, 0, 1)
-            return beside_its_list(features, is_of_list).transpose(1, 2, 0), targets[own]
-
-        def on_epoch_end(self) -> None:
-            self._order = generator.permutation(n_lists)
+    def batch(rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        features = scores[rows].astype(np.float32).transpose(2, 0, 1)
+        return beside_its_list(features, is_of_list).transpose(1, 2, 0), targets[rows]
 
     def report(epoch: int, _: Any = None) -> None:
         if on_progress:
             on_progress((epoch + 1) / settings.n_epochs)
 
     history = model.fit(
-        Batches(),
+        reshuffled(n_lists, settings.batch_size, (settings.seed, member), batch),
         epochs=settings.n_epochs,
         shuffle=False,  # the batches bring their own order
         verbose=0,

@@ -1,10 +1,10 @@
-"""Everything about training that the two Keras models share; TensorFlow loads on first use."""
+"""Everything about training that the Keras models share; TensorFlow loads on first use."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -54,7 +54,7 @@ def load_keras(seed: int) -> ModuleType:
         import tensorflow as tf
     except ImportError as error:
         raise FitError(
-            f"embeddings are trained by TensorFlow, which cannot be imported: {error}; "
+            f"networks are trained by TensorFlow, which cannot be imported: {error}; "
             "install requirements.txt on the machine that trains."
         ) from error
     keras.backend.clear_session()
@@ -134,12 +134,15 @@ def train(
                     monitor=monitored, mode="min", patience=settings.patience
                 ),
             ]
+        kept = [column[~withheld] for column in inputs]
+        kept_stars = stars[~withheld]
         fitted = model.fit(
-            _reshuffled(
-                [column[~withheld] for column in inputs],
-                stars[~withheld],
+            reshuffled(
+                len(kept_stars),
                 settings.batch_size,
-                seed,
+                # A stream of its own: the validation part is drawn from the plain seed.
+                (seed, 1),
+                lambda rows: (tuple(column[rows] for column in kept), kept_stars[rows]),
             ),
             epochs=settings.n_epochs,
             validation_data=(
@@ -167,8 +170,11 @@ def train(
     return LossHistory(training, validation, best)
 
 
-def _reshuffled(
-    inputs: Sequence[NDArray[Any]], stars: NDArray[np.float32], batch_size: int, seed: int
+def reshuffled(
+    n_rows: int,
+    batch_size: int,
+    seeds: tuple[int, ...],
+    batch: Callable[[NDArray[np.int64]], Any],
 ) -> Any:
     """Return the batches of a fit, in a new order in every epoch.
 
@@ -179,14 +185,14 @@ def _reshuffled(
 
     Parameters
     ----------
-    inputs : sequence of arrays, each of length n_ratings. Not copied.
-    stars : float32 array, shape (n_ratings,). Not copied.
-    batch_size : int > 0. Ratings a batch; the last one has what is left.
-    seed : int >= 0. Of the orders: the same seed gives the same sequence of them.
+    n_rows : int > 0.
+    batch_size : int > 0. Rows a batch; the last one has what is left.
+    seeds : tuple of int >= 0. Of the orders: the same seeds give the same sequence of them.
+    batch : callable. Given the row numbers of a batch, returns (inputs, targets).
 
     Returns
     -------
-    keras.utils.PyDataset of (tuple of inputs, stars).
+    keras.utils.PyDataset of what ``batch`` returns.
     """
     import keras
 
@@ -195,19 +201,17 @@ def _reshuffled(
 
         def __init__(self) -> None:
             super().__init__()
-            # A stream of its own: the validation part is drawn from the plain seed.
-            self._generator = np.random.default_rng((seed, 1))
-            self._order = self._generator.permutation(len(stars))
+            self._generator = np.random.default_rng(seeds)
+            self._order = self._generator.permutation(n_rows)
 
         def __len__(self) -> int:
-            return -(-len(stars) // batch_size)
+            return -(-n_rows // batch_size)
 
-        def __getitem__(self, number: int) -> tuple[tuple[NDArray[Any], ...], NDArray[np.float32]]:
-            chosen = self._order[number * batch_size : (number + 1) * batch_size]
-            return tuple(column[chosen] for column in inputs), stars[chosen]
+        def __getitem__(self, number: int) -> Any:
+            return batch(self._order[number * batch_size : (number + 1) * batch_size])
 
         def on_epoch_end(self) -> None:
-            self._order = self._generator.permutation(len(stars))
+            self._order = self._generator.permutation(n_rows)
 
     return Batches()
 
