@@ -6,11 +6,12 @@ from django.views.i18n import set_language
 
 from accounts.views import AdminLogInView
 from bookrec_site import views
+from bookrec_site.pages import books
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("books/", views.browse, name="browse"),
-    path("books/<int:book_id>/", views.book, name="book"),
+    path("books/", books.browse, name="browse"),
+    path("books/<int:book_id>/", books.book, name="book"),
     path("", include("accounts.urls")),
     path("", include("catalog.urls")),
     path("", include("ratings.urls")),
