@@ -1,5 +1,6 @@
 """Reads of readers."""
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
@@ -37,3 +38,44 @@ def _with_username(name: str) -> QuerySet[User]:
 
 def _with_email(address: str) -> QuerySet[User]:
     return User.objects.alias(lower=Lower("email")).filter(lower=address.lower()).exclude(email="")
+
+
+def public_profile(username: str, viewer: User | AnonymousUser) -> User | None:
+    """Return the reader of that name, in any case, when the viewer may see their profile.
+
+    None stands for "nobody of that name" and for "not public" alike, so that an answer never tells
+    which names are taken.
+    """
+    if not username.isprintable():  # No name is; PostgreSQL could not even look some of them up.
+        return None
+    owner = _with_username(username).filter(source=User.Source.SITE).first()
+    return owner if owner is not None and can_see_profile(owner, viewer) else None
+
+
+def public_readers() -> QuerySet[User]:
+    """Return the readers whom everybody may see: whose profile is public and account open."""
+    return User.objects.filter(source=User.Source.SITE, is_active=True, profile_is_public=True)
+
+
+def can_see_profile(owner: User, viewer: User | AnonymousUser) -> bool:
+    """Return whether a viewer may know of a reader: of oneself always, else when it is public.
+
+    Curators are viewers like others. An imported reader is anonymous data and has no profile.
+    """
+    return _is_self(owner, viewer) or (
+        owner.source == User.Source.SITE and owner.is_active and owner.profile_is_public
+    )
+
+
+def can_see_ratings(owner: User, viewer: User | AnonymousUser) -> bool:
+    """Return whether a viewer may see which stars a reader gave, and what they read when."""
+    return _is_self(owner, viewer) or (can_see_profile(owner, viewer) and owner.ratings_are_public)
+
+
+def can_see_shelves(owner: User, viewer: User | AnonymousUser) -> bool:
+    """Return whether a viewer may see what stands on a reader's shelves."""
+    return _is_self(owner, viewer) or (can_see_profile(owner, viewer) and owner.shelves_are_public)
+
+
+def _is_self(owner: User, viewer: User | AnonymousUser) -> bool:
+    return viewer.is_authenticated and viewer.pk == owner.pk
