@@ -1,13 +1,11 @@
 """Services on the rows of runs: never two, never stuck, always a way back."""
 
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier, Event
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.db import OperationalError as DatabaseGone
 from django.db.models import F
@@ -276,6 +274,12 @@ def test_what_fails_after_a_run_went_live_does_not_take_its_files(
     assert names_in(artifacts) == {run.artifact}
 
 
+@pytest.fixture
+def old_server(monkeypatch) -> None:
+    """A database server that runs since long ago; that of these tests may be seconds old."""
+    monkeypatch.setattr(runs, "_ServerStart", lambda: Now() - timedelta(days=1))
+
+
 def wait_for_a_beat(run: TrainingRun) -> None:
     """Return when the run has beaten once more; fail after a minute."""
     row = TrainingRun.objects.filter(pk=run.pk)
@@ -286,7 +290,7 @@ def wait_for_a_beat(run: TrainingRun) -> None:
         Event().wait(0.01)
 
 
-def test_a_run_without_heartbeat_and_without_process_is_closed() -> None:
+def test_a_run_without_heartbeat_and_without_process_is_closed(old_server) -> None:
     run = worked_at(timedelta(minutes=1), stage="lists")
     assert runs.reap_stale_runs() == [run.pk]
     run.refresh_from_db()
@@ -295,12 +299,14 @@ def test_a_run_without_heartbeat_and_without_process_is_closed() -> None:
     assert run.finished_at is not None
 
 
-def test_a_run_that_beats_is_left_alone() -> None:
+def test_a_run_that_beats_is_left_alone(old_server) -> None:
     worked_at(runs.STALE_AFTER / 2)
     assert runs.reap_stale_runs() == []
 
 
-def test_a_run_that_does_not_beat_but_whose_process_lives_is_left_alone(second_session) -> None:
+def test_a_run_that_does_not_beat_but_whose_process_lives_is_left_alone(
+    second_session, old_server
+) -> None:
     """A fit may be too busy to beat; the lock says that it lives."""
     run = worked_at(timedelta(hours=1))
     with second_session.cursor() as cursor:
@@ -310,20 +316,26 @@ def test_a_run_that_does_not_beat_but_whose_process_lives_is_left_alone(second_s
     assert runs.reap_stale_runs() == [run.pk]
 
 
-def test_a_heartbeat_from_the_future_does_not_keep_a_dead_run() -> None:
+def test_a_run_that_could_not_beat_while_the_server_was_down_is_left_alone(monkeypatch) -> None:
+    monkeypatch.setattr(runs, "_ServerStart", lambda: Now() - runs.STALE_AFTER / 2)
+    worked_at(timedelta(minutes=1))
+    assert runs.reap_stale_runs() == []
+
+
+def test_a_heartbeat_from_the_future_does_not_keep_a_dead_run(old_server) -> None:
     """The server's clock was set back since."""
     run = worked_at(-timedelta(hours=3))
     assert runs.reap_stale_runs() == [run.pk]
 
 
-def test_a_workers_wrong_clock_closes_nothing(monkeypatch) -> None:
+def test_a_workers_wrong_clock_closes_nothing(monkeypatch, old_server) -> None:
     worked_at()
     monkeypatch.setattr(time, "time", lambda: 4e9)
     monkeypatch.setattr("django.utils.timezone.now", lambda: pytest.fail("a worker's clock"))
     assert runs.reap_stale_runs() == []
 
 
-def test_what_a_dead_run_had_published_is_deleted(artifacts) -> None:
+def test_what_a_dead_run_had_published_is_deleted(artifacts, old_server) -> None:
     name, other = artifact_store.new_name(7), artifact_store.new_name(8)
     for folder in (
         artifacts / name,
@@ -340,112 +352,10 @@ def test_what_a_dead_run_had_published_is_deleted(artifacts) -> None:
     assert TrainingRun.objects.get().artifact == ""
 
 
-def test_a_dead_run_that_was_to_stop_counts_as_cancelled() -> None:
+def test_a_dead_run_that_was_to_stop_counts_as_cancelled(old_server) -> None:
     run = worked_at(timedelta(minutes=1))
     runs.cancel_run(run.pk, by="connie")
     runs.reap_stale_runs()
     run.refresh_from_db()
     assert run.status == "cancelled"
     assert run.reason.startswith("Cancelled by connie.")
-
-
-def test_rolling_back_swaps_the_pointer_and_says_why(trained) -> None:
-    first = TrainingRun.objects.get()
-    second = run_training(trigger="test")
-    assert runs.rollback_run(by="connie") == first
-    for run in (first, second):
-        run.refresh_from_db()
-    assert (first.status, first.reason) == ("active", "Brought back by connie.")
-    assert second.status == "retired"
-    assert second.reason == f"Rolled back to run {first.pk} by connie."
-    # Forth again, by its number; without one there is nothing earlier.
-    with pytest.raises(NotPossible, match="no earlier run"):
-        runs.rollback_run(by="connie")
-    assert runs.rollback_run(second.pk, by="connie") == second
-
-
-def test_rolling_back_goes_to_the_last_one_that_was_live(trained, monkeypatch) -> None:
-    first = TrainingRun.objects.get()
-    for _ in range(2):
-        run_training(trigger="test")
-    TrainingRun.objects.create(trigger="test", status="failed", finished_at=Now())
-    second = TrainingRun.objects.filter(status="retired").latest()
-    assert runs.rollback_run(by="test") == second
-    assert runs.rollback_run(by="test") == first
-
-
-@pytest.mark.parametrize("damage", ["missing", "flipped"])
-def test_a_run_whose_files_are_not_whole_is_not_brought_back(trained, artifacts, damage) -> None:
-    first = TrainingRun.objects.get()
-    second = run_training(trigger="test")
-    file = artifacts / first.artifact / "popularity.scores.npy"
-    if damage == "missing":
-        file.unlink()
-    else:
-        content = bytearray(file.read_bytes())
-        content[-1] ^= 1
-        file.write_bytes(content)
-    with pytest.raises(NotPossible, match=f"Run {first.pk} cannot be served"):
-        runs.rollback_run(by="test")
-    assert TrainingRun.objects.get(status="active") == second
-
-
-def test_only_a_retired_run_with_files_is_brought_back(trained) -> None:
-    active = TrainingRun.objects.get()
-    cleaned = TrainingRun.objects.create(trigger="test", status="retired")
-    failed = TrainingRun.objects.create(trigger="test", status="failed", finished_at=Now())
-    for run, complaint in (
-        (active, "is active"),
-        (cleaned, "is retired and has no files"),
-        (failed, "is failed"),
-    ):
-        with pytest.raises(NotPossible, match=f"Run {run.pk} {complaint}"):
-            runs.rollback_run(run.pk, by="test")
-    with pytest.raises(NotPossible, match="no training run 123456"):
-        runs.rollback_run(123456, by="test")
-
-
-def test_the_command_rolls_back(trained, capsys) -> None:
-    first = TrainingRun.objects.get()
-    run_training(trigger="test")
-    call_command("rollback_run")
-    assert f"Run {first.pk} is live again" in capsys.readouterr().out
-    with pytest.raises(CommandError, match="no earlier run"):
-        call_command("rollback_run")
-
-
-def test_cleaning_keeps_the_last_retired_runs_and_the_active_one(trained, artifacts) -> None:
-    for _ in range(3):
-        run_training(trigger="test")
-    oldest, middle, newest, active = TrainingRun.objects.order_by("pk")
-    assert runs.clean_artifacts(keep=2) == [oldest.artifact]
-    assert names_in(artifacts) == {run.artifact for run in (middle, newest, active)}
-    # Rolled back to: it is the active one now, however old.
-    runs.rollback_run(middle.pk, by="test")
-    runs.clean_artifacts(keep=1)
-    assert set(TrainingRun.objects.exclude(artifact="").values_list("pk", flat=True)) == {
-        middle.pk,
-        active.pk,
-    }
-
-
-def test_cleaning_deletes_what_belongs_to_no_run_after_a_day(trained, artifacts) -> None:
-    mine = TrainingRun.objects.get().artifact
-    old, young, draft = (artifact_store.new_name(number) for number in (1, 2, 3))
-    drafts = artifacts / artifact_store.DRAFTS
-    for folder in (artifacts / old, artifacts / young, drafts / draft, artifacts / "photos"):
-        folder.mkdir()
-    for folder in (artifacts / old, drafts / draft, artifacts / "photos", artifacts / mine):
-        os.utime(folder, (0, 0))
-    assert sorted(runs.clean_artifacts()) == sorted([old, draft])
-    assert names_in(artifacts) == {mine, young}
-    assert (artifacts / "photos").is_dir()
-
-
-def test_cleaning_deletes_the_logs_of_runs_that_are_gone(trained, artifacts) -> None:
-    mine, gone = TrainingRun.objects.get().artifact, artifact_store.new_name(1)
-    for name in (mine, gone):
-        log_folder(name).mkdir(parents=True)
-    runs.clean_artifacts()
-    assert log_folder(mine).is_dir()
-    assert not log_folder(gone).exists()

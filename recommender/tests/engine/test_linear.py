@@ -4,11 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
 
 from recommender.engine import (
     ArtifactError,
-    Catalog,
     CatalogTooLargeError,
     FitError,
     InputError,
@@ -18,78 +16,21 @@ from recommender.engine import (
     NotFittedError,
     Part,
     Profile,
-    Series,
-    top_k,
 )
 from recommender.engine.linear_solve import (
     check_memory,
-    gram_upper,
-    index_dtype,
-    invert_in_place,
-    strongest_of_rows,
     weighted_interactions,
 )
 from recommender.engine.memory import memory_limit
 from recommender.tests.engine.conftest import random_interactions
-
-CONFIG = LinearConfig(regularization=4.0, n_neighbours=6, shelf_input=0.0)
-PLAIN = dataclasses.replace(
-    LinearConfig.prototype_a(), regularization=4.0, n_neighbours=6, shelf_input=0.0
+from recommender.tests.engine.linear_oracle import (
+    CONFIG,
+    PLAIN,
+    dense_weights,
+    random_profile,
+    stored_weights,
+    unscaled_weights,
 )
-
-
-def dense_weights(
-    interactions: Interactions, config: LinearConfig, metadata: np.ndarray | float = 0.0
-) -> np.ndarray:
-    """Solve the formula of docs/algorithms/linear.md densely in float64, without scaling.
-
-    ``metadata`` is X^T X.
-    """
-    ratings, shelved = interactions.ratings.toarray(), interactions.shelved.toarray()
-    by_star = np.array((0.0, *config.star_weights))
-    matrix = by_star[ratings.astype(int)]
-    if not config.shelf_apart:
-        matrix = np.where(ratings > 0, matrix, config.shelf_weight * shelved)
-    n_rated = (ratings > 0).sum(axis=1)
-    class_of_reader = sum((n_rated >= least).astype(int) for least in (15, 30, 60, 100))
-    weight = np.array(config.reader_weights)[class_of_reader]
-    gram = matrix.T @ (weight[:, np.newaxis] * matrix)
-    if config.shelf_apart:
-        gram += config.shelf_weight * shelved.T @ shelved
-    diagonal = config.diagonal_scale * np.diag(gram) + config.regularization
-    gram = gram + metadata
-    np.fill_diagonal(gram, diagonal)
-    inverse = np.linalg.inv(gram)
-    weights = -inverse / np.diag(inverse)
-    np.fill_diagonal(weights, 0.0)
-    n_readers = np.maximum((ratings > 0).sum(axis=0), 0.5)
-    strength = np.abs(weights) * (n_readers**config.popularity_exponent)[:, np.newaxis]
-    kept = np.zeros_like(weights)
-    for scored in range(len(weights)):
-        strongest = np.argsort(-strength[:, scored], kind="stable")[: config.n_neighbours]
-        kept[strongest, scored] = weights[strongest, scored]
-    return kept
-
-
-def unscaled_weights(ranker: LinearRanker) -> np.ndarray:
-    """Return B of a fitted ranker, without the scale of its columns."""
-    return stored_weights(ranker) / ranker.score_scale
-
-
-def stored_weights(ranker: LinearRanker) -> np.ndarray:
-    """Return the fitted weights as a dense matrix."""
-    arrays = ranker.to_part().arrays
-    n_items = ranker.n_items
-    dense = np.zeros((n_items, n_items))
-    rows = np.repeat(np.arange(n_items), np.diff(arrays["indptr"]))
-    dense[rows, arrays["indices"]] = arrays["weights"]
-    return dense
-
-
-def random_profile(seed: int, n_items: int = 25, *, shelf: bool = False) -> Profile:
-    generator = np.random.default_rng(seed)
-    order = generator.permutation(n_items)
-    return Profile(order[:8], generator.integers(1, 6, 8), order[8:12] if shelf else order[:0])
 
 
 @pytest.mark.parametrize(
@@ -344,160 +285,3 @@ def test_a_rated_and_shelved_book_has_the_weight_of_its_stars() -> None:
     np.testing.assert_allclose(weights, [[0.3, 0.5], [0, 1.2]], rtol=1e-6)
     apart = weighted_interactions(interactions, LinearConfig(shelf_weight=0.5)).toarray()
     np.testing.assert_allclose(apart, [[0.3, 0], [0, 1.2]], rtol=1e-6)
-
-
-@pytest.mark.parametrize("n_items", [1, 3, 2500])
-def test_the_gram_matrix_is_right_across_its_blocks(n_items: int) -> None:
-    from scipy.sparse import random_array
-
-    generator = np.random.default_rng(0)
-    matrix = random_array((60, n_items), density=0.05, rng=generator, dtype=np.float32).tocsr()
-    wanted = (matrix.T @ matrix).toarray()
-    np.testing.assert_allclose(np.triu(gram_upper(matrix)), np.triu(wanted), rtol=1e-5)
-
-
-@pytest.mark.parametrize("n", [1, 2, 1024, 1100])
-def test_the_inverse_in_place_is_symmetric_and_an_inverse(n: int) -> None:
-    generator = np.random.default_rng(0)
-    factor = generator.normal(size=(n, 8)).astype(np.float32)
-    matrix = factor @ factor.T + 5 * np.eye(n, dtype=np.float32)
-    inverse = np.triu(matrix)
-    invert_in_place(inverse)
-    assert np.array_equal(inverse, inverse.T)
-    np.testing.assert_allclose(inverse @ matrix, np.eye(n), atol=2e-3)
-
-
-def test_a_matrix_that_is_not_positive_definite_is_refused() -> None:
-    with pytest.raises(FitError, match="positive definite"):
-        invert_in_place(np.array([[1, 2], [2, 1]], dtype=np.float32))
-
-
-@pytest.mark.parametrize("n_kept", [1, 3, 9, 10, 50])
-def test_the_strongest_entries_are_those_of_a_stable_sort(n_kept: int) -> None:
-    generator = np.random.default_rng(2)
-    matrix = generator.integers(-3, 4, (40, 10)).astype(np.float32)
-    rows, columns = strongest_of_rows(matrix, n_kept)
-    for row in range(40):
-        order = np.argsort(-np.abs(matrix[row]), kind="stable")[:n_kept]
-        wanted = np.sort(order[matrix[row, order] != 0])
-        assert columns[rows == row].tolist() == wanted.tolist()
-
-
-def test_item_indices_are_stored_in_two_bytes_while_they_fit() -> None:
-    assert index_dtype(65_536) is np.uint16
-    assert index_dtype(65_537) is np.int32
-
-
-def catalog_of(interactions: Interactions, **known: object) -> Catalog:
-    """Return a catalog in which items 5, 6 and 7 have one author, and 6 and 7 one series."""
-    n_items = interactions.n_items
-    author = np.full(n_items, -1)
-    author[[5, 6, 7]] = 3
-    series = np.full(n_items, -1)
-    series[[6, 7]] = 0
-    return Catalog(
-        interactions.items,
-        Series(series, np.full(n_items, np.nan)),
-        author,
-        np.full(n_items, -1),
-        **known,  # type: ignore[arg-type]
-    )
-
-
-def one_author_and_series(weights: tuple[float, float, float], regularization: float) -> None:
-    """Fit the worst case: books that nobody has rated, the same in all that is known of them."""
-    interactions = Interactions.from_pairs([1], [0], [5], catalog_ids=np.arange(25))
-    same = np.zeros(25, dtype=int)
-    tags = np.zeros((25, 1), dtype=np.float32)
-    tags[:7] = 1
-    catalog = Catalog(
-        interactions.items,
-        Series(same, np.full(25, np.nan)),
-        same,
-        np.full(25, -1),
-        tags=csr_array(tags),
-    )
-    tag_weight, author_weight, series_weight = weights
-    config = LinearConfig(
-        tag_weight=tag_weight,
-        author_weight=author_weight,
-        series_weight=series_weight,
-        regularization=regularization,
-    )
-    LinearRanker(config).fit(interactions, catalog)
-
-
-@pytest.mark.parametrize("weights", [(15.0, 10.0, 10.0), (0.0, 35.0, 0.0), (34.0, 1.0, 0.0)])
-def test_metadata_weights_below_the_regularization_always_fit(
-    weights: tuple[float, float, float],
-) -> None:
-    one_author_and_series(weights, 36.0)
-    with pytest.raises(FitError, match="series_weight are together 35 and regularization is 30"):
-        one_author_and_series(weights, 30.0)
-
-
-def test_metadata_stands_in_the_gram_matrix_but_not_on_its_diagonal() -> None:
-    interactions = random_interactions(3)
-    config = dataclasses.replace(CONFIG, author_weight=2.0, series_weight=1.0, n_neighbours=100)
-    author, series = np.zeros(25), np.zeros(25)
-    author[[5, 6, 7]], series[[6, 7]] = 1.0, 1.0
-    metadata = 2.0 * np.outer(author, author) + np.outer(series, series)
-    ranker = LinearRanker(config).fit(interactions, catalog_of(interactions))
-    wanted = dense_weights(interactions, config, metadata)
-    np.testing.assert_allclose(unscaled_weights(ranker), wanted, rtol=2e-3, atol=1e-6)
-
-
-def test_a_book_that_nobody_rated_is_ranked_through_its_metadata() -> None:
-    interactions = random_interactions(3)
-    catalog = catalog_of(interactions)
-    config = dataclasses.replace(
-        CONFIG, author_weight=1.5, series_weight=1.5, n_neighbours=25, prior_weight=0.0
-    )
-    ranker = LinearRanker(config).fit(interactions, catalog)
-    # Item 7 shares author and series with 6, the author with 5, and nothing with 0.
-    fan, stranger = (Profile(np.array([item]), np.array([5])) for item in (6, 0))
-    assert ranker.scores(fan)[7] > 5 * abs(ranker.scores(stranger)[7])
-    assert 7 in ranker.recommend(fan, k=5)
-    similar = ranker.similar_items(7, 5)
-    assert similar.item_indices[:2].tolist() == [6, 5]
-    assert similar.similarities[0] > similar.similarities[1] > 0
-    # And it speaks for others when a reader rates it.
-    newest = Profile(np.array([7]), np.array([5]))
-    assert ranker.recommend(newest, k=1).tolist() == [6]
-
-
-def test_without_ratings_the_order_is_that_of_the_prior() -> None:
-    interactions = random_interactions(3)
-    n_ratings = np.linspace(1000, 10, 25)
-    catalog = catalog_of(interactions, n_ratings=n_ratings, mean_stars=np.full(25, 4.0))
-    config = dataclasses.replace(CONFIG, author_weight=1.0, series_weight=1.0)
-    ranker = LinearRanker(config).fit(interactions, catalog)
-    nobody = Profile(np.array([], dtype=int), np.array([]))
-    assert np.array_equal(ranker.scores(nobody), ranker.prior)
-    assert ranker.prior.max() == pytest.approx(CONFIG.prior_weight)
-    ranked = ranker.recommend(nobody, k=5)
-    assert ranked.tolist() == top_k(ranker.prior, 5).tolist()
-    assert ranker.prior[ranked[0]] > 0
-    with pytest.raises(ValueError, match="read-only"):
-        ranker.prior[0] = 1.0
-
-
-def test_the_prior_fades_as_ratings_come() -> None:
-    ranker = LinearRanker(CONFIG).fit(random_interactions(3))
-    parts = []
-    for n_rated in (1, 4, 16):
-        profile = Profile(np.arange(n_rated), np.full(n_rated, 5))
-        own = np.abs(ranker.scores(profile) - ranker.prior).sum()
-        parts.append(ranker.prior.sum() / own)
-    assert parts == sorted(parts, reverse=True)
-
-
-def test_the_first_prototype_needs_no_catalog_and_has_no_prior() -> None:
-    interactions = random_interactions(3)
-    with_catalog = LinearRanker(PLAIN).fit(interactions, catalog_of(interactions))
-    without = LinearRanker(PLAIN).fit(interactions)
-    assert not with_catalog.prior.any()
-    assert np.array_equal(stored_weights(with_catalog), stored_weights(without))
-    profile = random_profile(0)
-    wanted = (profile.stars - 1.5) @ stored_weights(without)[profile.item_indices]
-    np.testing.assert_allclose(without.scores(profile), wanted, rtol=1e-5, atol=1e-6)
