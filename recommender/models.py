@@ -47,6 +47,11 @@ class TrainingRun(models.Model):
         default=False, help_text="Whether it goes live though it compares badly."
     )
     cancel_requested = models.BooleanField(default=False)
+    was_rolled_back = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Whether somebody went back from it; nobody goes back to it unasked.",
+    )
 
     requested_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)

@@ -231,20 +231,24 @@ def rollback_run(run_id: int | None = None, *, by: str) -> TrainingRun:
             if run.status == TrainingRun.Status.ACTIVE:
                 run.status = TrainingRun.Status.RETIRED
                 run.reason = f"Rolled back to run {target.pk} by {by}."
-                run.save(update_fields=["status", "reason"])
+                run.was_rolled_back = True
+                run.save(update_fields=["status", "reason", "was_rolled_back"])
         target.status = TrainingRun.Status.ACTIVE
         target.reason = f"Brought back by {by}."
-        target.save(update_fields=["status", "reason"])
+        target.was_rolled_back = False
+        target.save(update_fields=["status", "reason", "was_rolled_back"])
     logger.warning("rolled back to run %d by %s", target.pk, by)
     return target
 
 
 def _rollback_target(run_id: int | None) -> TrainingRun:
     if run_id is None:
-        earlier = TrainingRun.objects.filter(status=TrainingRun.Status.RETIRED).exclude(artifact="")
+        # Not one from which somebody has rolled back already: there was a reason.
+        earlier = TrainingRun.objects.filter(
+            status=TrainingRun.Status.RETIRED, was_rolled_back=False
+        ).exclude(artifact="")
         active = TrainingRun.objects.filter(status=TrainingRun.Status.ACTIVE).first()
         if active is not None:
-            # Not a later one from which somebody has rolled back already.
             earlier = earlier.filter(pk__lt=active.pk)
         previous = earlier.order_by("-pk").first()
         if previous is None:

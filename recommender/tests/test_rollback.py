@@ -41,6 +41,18 @@ def test_rolling_back_goes_to_the_last_one_that_was_live(trained, monkeypatch) -
     assert runs.rollback_run(by="test") == first
 
 
+def test_rolling_back_does_not_return_to_a_run_that_was_rolled_back(trained) -> None:
+    first = TrainingRun.objects.get()
+    bad = run_training(trigger="test")
+    assert runs.rollback_run(by="connie") == first
+    run_training(trigger="test")
+    assert runs.rollback_run(by="connie") == first
+    # Unless asked to; then it is one as good as any other.
+    assert runs.rollback_run(bad.pk, by="connie") == bad
+    run_training(trigger="test")
+    assert runs.rollback_run(by="connie") == bad
+
+
 @pytest.mark.parametrize("damage", ["missing", "flipped"])
 def test_a_run_whose_files_are_not_whole_is_not_brought_back(trained, artifacts, damage) -> None:
     first = TrainingRun.objects.get()
