@@ -1,18 +1,24 @@
 """Real data takes the place of the built-in set."""
 
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 
 from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import User
 from catalog.models import Author, Book, DataImport, Series, Source, Tag
 from catalog.text import normalize
-from ratings.models import Rating, ShelfEntry
+from ratings.merging import merge_opinions
+from ratings.models import Dismissal, Note, Rating, Reading, ShelfEntry
+
+# What a reader says of a book; a book of which one is left stays.
+_OPINIONS = (Rating, ShelfEntry, Reading, Note, Dismissal)
 
 
 @dataclass(frozen=True)
 class Removed:
-    """What went; kept books are built-in ones that a reader of this site rated or shelved."""
+    """What went; kept books are built-in ones of which a reader of this site said something."""
 
     readers: int
     books: int
@@ -29,8 +35,8 @@ def remove_builtin_set() -> Removed | None:
     readers = User.objects.filter(source=User.Source.SIMULATED)
     books = Book.objects.filter(source=Source.BUILTIN)
     n_readers = readers.count()
-    Rating.objects.filter(user__in=readers).delete()
-    ShelfEntry.objects.filter(user__in=readers).delete()
+    for model in _OPINIONS:
+        model._default_manager.filter(user__in=readers).delete()
     readers.delete()
     n_books = _delete_unused(books)
     DataImport.objects.filter(source=Source.BUILTIN).delete()
@@ -43,17 +49,12 @@ def carry_opinions_over(removed: Removed) -> Removed:
     """Give what site readers said of a built-in book to the same book of the real data.
 
     The same is a book of that title, or original title, by that first author. The built-in one
-    is removed then; one without a match stays, so that no rating is lost.
+    is removed then; one without a match stays, so that no opinion is lost.
     """
     kept = {book.pk: book for book in Book.objects.filter(source=Source.BUILTIN)}
     twins = _twins(kept)
     for pk, twin in twins.items():
-        Rating.objects.filter(book=pk).exclude(
-            user__in=Rating.objects.filter(book=twin).values("user")
-        ).update(book=twin)
-        ShelfEntry.objects.filter(book=pk).exclude(
-            user__in=ShelfEntry.objects.filter(book=twin).values("user")
-        ).update(book=twin)
+        merge_opinions(of=pk, into=twin)
     n_deleted = _delete_unused(Book.objects.filter(pk__in=twins))
     return replace(
         removed,
@@ -89,10 +90,11 @@ def _first_author(book: Book) -> str:
 
 
 def _delete_unused(books: QuerySet[Book]) -> int:
-    """Delete the books that nobody rated or shelved, and the names that only they had."""
+    """Delete the books of which nobody said anything, and the names that only they had."""
     unused = books.exclude(
-        Exists(Rating.objects.filter(book=OuterRef("pk")))
-        | Exists(ShelfEntry.objects.filter(book=OuterRef("pk")))
+        reduce(
+            or_, (Exists(model._default_manager.filter(book=OuterRef("pk"))) for model in _OPINIONS)
+        )
     )
     n_books = unused.count()
     names = [

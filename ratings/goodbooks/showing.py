@@ -85,7 +85,7 @@ def summary(result: ImportResult, seconds: float) -> str:
                 else ""
             )
             + (
-                f"; {removed.kept_books:,} stay, readers of this site rated or shelved them."
+                f"; {removed.kept_books:,} stay, readers of this site said something of them."
                 if removed.kept_books
                 else "."
             )
