@@ -70,6 +70,11 @@ class ActiveModel:
         return self.ranker.scores(profile)
 
     @cached_property
+    def usual_similarity(self) -> float:
+        """How similar a book and the one most like it usually are (`LinearRanker`)."""
+        return self.linear.usual_similarity
+
+    @cached_property
     def popular(self) -> NDArray[np.int64]:
         """Item indices for a reader of whom nothing is known: well liked yet diverse."""
         return self.popularity.diverse_top(

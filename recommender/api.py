@@ -1,26 +1,28 @@
 """API door to lists."""
 
-from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.requests import ReaderApiRequest
+from recommender.list_options import read_options
 from recommender.predictions import PredictedStars
 from recommender.serving import Recommendation, recommendations_for
 
 
-class RecommendationsQuery(serializers.Serializer):
-    k = serializers.IntegerField(min_value=1, max_value=100, default=10)
-
-
 class RecommendationsView(APIView):
-    """The reader's list, computed from the ratings that are in the database now."""
+    """The reader's list, computed from the ratings that are in the database now.
+
+    Parameters, none of them needed: `k` (1..100), `genre` (slug), `language` (code), `year_from`,
+    `year_to`, `diversity` (0..1), `novelty` (0..1), `like` (id of a book).
+    """
 
     def get(self, request: ReaderApiRequest) -> Response:
-        query = RecommendationsQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
+        asked = read_options(request.query_params)
+        if asked.errors:
+            raise ValidationError(asked.errors)
         found = recommendations_for(
-            request.user, k=query.validated_data["k"], with_predicted_stars=True
+            request.user, k=asked.k, options=asked.options, with_predicted_stars=True
         )
         response = Response(
             {

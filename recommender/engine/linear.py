@@ -275,6 +275,45 @@ class LinearRanker(Ranker):
         items = self._array("similar_indices")[item_index, :k][kept].astype(np.int64)
         return SimilarItems(items, np.array(similarities[kept]))
 
+    def similarities_between(
+        self, items: NDArray[np.int64], others: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return the similarities kept between two sets of items, 0 where neither keeps one.
+
+        Of every item only the ``n_similar`` most similar are kept; a pair counts when one of the
+        two keeps the other. Cost: O((n + n_others) * n_similar).
+
+        Parameters
+        ----------
+        items : int64 array, shape (n,). Item indices without repeats.
+        others : int64 array, shape (n_others,). Likewise.
+
+        Returns
+        -------
+        float32 array, shape (n, n_others). Partial correlations, 0..1; an item has 0 with itself.
+        """
+        kept = self._kept_similarities(items, others)
+        return np.maximum(kept, self._kept_similarities(others, items).T)
+
+    def _kept_similarities(
+        self, items: NDArray[np.int64], others: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return those of the similarities kept of the items that are to one of the others."""
+        column_of = np.full(self.n_items, -1, dtype=np.intp)
+        column_of[others] = np.arange(len(others))
+        columns = column_of[self._array("similar_indices")[items]]
+        values = self._array("similarities")[items]
+        rows, places = np.nonzero((columns >= 0) & (values > 0))
+        between = np.zeros((len(items), len(others)), dtype=np.float32)
+        between[rows, columns[rows, places]] = values[rows, places]
+        return between
+
+    @property
+    def usual_similarity(self) -> float:
+        """Median over the items of the similarity to the most similar one; 0 when none has any."""
+        strongest = self._array("similarities").max(axis=1, initial=0.0)
+        return float(np.median(strongest))
+
     def _check_item(self, item_index: int) -> None:
         """Raise InputError when an index is no item."""
         if not 0 <= item_index < self.n_items:

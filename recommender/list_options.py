@@ -1,0 +1,181 @@
+"""What a reader asks of a list, read from the address of a page or a request of the API."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from catalog.models import Book, BookGenre, Genre
+from catalog.selectors import visible_books
+
+DEFAULT_LENGTH = 10
+MAX_LENGTH = 100
+# Years of publication as the database keeps them.
+MIN_YEAR, MAX_YEAR = -9999, 9999
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class ListOptions:
+    """Which books a list is made of, and in what spirit; the defaults ask for nothing."""
+
+    # Slug of a genre; "": every genre.
+    genre: str = ""
+    # ISO 639-2/B code; "": every language.
+    language: str = ""
+    # Years of first publication, both included. A book without a year meets neither.
+    year_from: int | None = None
+    year_to: int | None = None
+    # 0: the most relevant; 1: as varied as can be.
+    diversity: float = 0.0
+    # 0: as the model says; 1: hidden gems.
+    novelty: float = 0.0
+    # Id of a book of which more like it are wanted.
+    like: int | None = None
+
+    @property
+    def filters(self) -> bool:
+        """Whether some books are left out."""
+        return bool(
+            self.genre or self.language or self.year_from is not None or self.year_to is not None
+        )
+
+    def matching(self) -> Q:
+        """Return the condition that a book meets every filter."""
+        wanted = Q()
+        if self.genre:
+            wanted &= Q(pk__in=BookGenre.objects.filter(genre__slug=self.genre).values("book"))
+        if self.language:
+            wanted &= Q(language=self.language)
+        if self.year_from is not None:
+            wanted &= Q(publication_year__gte=self.year_from)
+        if self.year_to is not None:
+            wanted &= Q(publication_year__lte=self.year_to)
+        return wanted
+
+
+NO_OPTIONS = ListOptions()
+
+
+class Choices:
+    """The genres and languages that visible books have, read when first asked for."""
+
+    @cached_property
+    def genres(self) -> list[Genre]:
+        """By name."""
+        shown = BookGenre.objects.filter(book__is_hidden=False).values("genre")
+        return list(Genre.objects.filter(pk__in=shown).order_by("name"))
+
+    @cached_property
+    def languages(self) -> list[str]:
+        """Codes, ascending."""
+        codes = visible_books().exclude(language="").order_by("language")
+        return list(codes.values_list("language", flat=True).distinct())
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What was understood of a request; a field that is wrong is named and has its default."""
+
+    options: ListOptions
+    k: int
+    # Field name -> what is wrong with it, for people.
+    errors: dict[str, list[str]] = field(default_factory=dict)
+
+
+class _Wrong(Exception):
+    """A value that is none; the message is for people."""
+
+
+def read_options(params: Mapping[str, Any], choices: Choices | None = None) -> ReadOptions:
+    """Read `k`, `genre`, `language`, `year_from`, `year_to`, `diversity`, `novelty` and `like`.
+
+    An empty value asks for nothing. Pass the choices when they are needed elsewhere too.
+    """
+    choices = choices or Choices()
+    errors: dict[str, list[str]] = {}
+
+    def read(name: str, parse: Callable[[str], _Value], default: _Value) -> _Value:
+        text = str(params.get(name, "")).strip()
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except _Wrong as error:
+            errors[name] = [str(error)]
+            return default
+
+    k = read("k", lambda text: _whole(text, 1, MAX_LENGTH), DEFAULT_LENGTH)
+    year_from = read("year_from", _year, None)
+    year_to = read("year_to", _year, None)
+    if year_from is not None and year_to is not None and year_from > year_to:
+        errors["year_to"] = [_("This year is before the first one.")]
+        year_from = year_to = None
+    options = ListOptions(
+        genre=read("genre", lambda text: _genre(text, choices), ""),
+        language=read("language", lambda text: _language(text, choices), ""),
+        year_from=year_from,
+        year_to=year_to,
+        diversity=read("diversity", _fraction, 0.0),
+        novelty=read("novelty", _fraction, 0.0),
+        like=read("like", _shown_book, None),
+    )
+    return ReadOptions(options, k, errors)
+
+
+def _whole(text: str, low: int, high: int) -> int:
+    # Digits of ASCII only, and few of them: int() would read others, and numbers without end.
+    if not re.fullmatch(r"-?[0-9]{1,9}", text) or not low <= int(text) <= high:
+        raise _Wrong(
+            _("This is a whole number from %(low)s to %(high)s.") % {"low": low, "high": high}
+        )
+    return int(text)
+
+
+def _year(text: str) -> int | None:
+    return _whole(text, MIN_YEAR, MAX_YEAR)
+
+
+def _fraction(text: str) -> float:
+    if re.fullmatch(r"[0-9]{0,9}\.?[0-9]{0,20}", text) and any(c.isdigit() for c in text):
+        value = float(text)
+        if math.isfinite(value) and value <= 1:
+            return value
+    raise _Wrong(_("This is a number from 0 to 1."))
+
+
+def _genre(text: str, choices: Choices) -> str:
+    if text not in {genre.slug for genre in choices.genres}:
+        raise _Wrong(_("There is no such genre."))
+    return text
+
+
+def _language(text: str, choices: Choices) -> str:
+    if text not in choices.languages:
+        raise _Wrong(_("There is no book in this language."))
+    return text
+
+
+def _shown_book(text: str) -> int | None:
+    known = re.fullmatch(r"[0-9]{1,18}", text)
+    if not known or not visible_books().filter(pk=int(text)).exists():
+        raise _Wrong(_("There is no such book."))
+    return int(text)
+
+
+def hidden_and_matching(options: ListOptions) -> tuple[set[int], set[int] | None]:
+    """Return the ids of the hidden books, and of those visible that match; None: all match."""
+    if not options.filters:
+        return set(Book.objects.filter(is_hidden=True).values_list("id", flat=True)), None
+    rows = Book.objects.filter(Q(is_hidden=True) | options.matching())
+    hidden: set[int] = set()
+    matching: set[int] = set()
+    for pk, is_hidden in rows.values_list("id", "is_hidden"):
+        (hidden if is_hidden else matching).add(pk)
+    return hidden, matching

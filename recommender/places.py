@@ -1,0 +1,208 @@
+"""The places of a list before any book is read from the database: ranked, then re-ranked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratings.opinions import Opinions
+from recommender.active import ActiveModel
+from recommender.engine import Profile, Ranked, rank_places, top_k
+from recommender.engine.reranking import (
+    likeness,
+    mutual_likeness,
+    nearness,
+    rarity,
+    relevance_of_places,
+    rerank,
+)
+from recommender.list_options import ListOptions
+from recommender.reasons import LIKED_STARS, causes_of
+
+# So many of a ranked list can come to its top by a reader's wishes.
+POOL = 200
+# Of so many books like the one asked for, those that suit the reader are shown.
+CLOSEST = 150
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place of a list, with the book by its id alone."""
+
+    book: int
+    score: float
+    # (book id, share of what speaks for this place), the strongest first.
+    causes: list[tuple[int, float]]
+
+
+def profile_of(model: ActiveModel, opinions: Opinions) -> Profile:
+    """Return what the engine is told of a reader."""
+    return Profile.from_ids(
+        model.catalog.items,
+        list(opinions.stars),
+        list(opinions.stars.values()),
+        sorted(opinions.to_read),
+    )
+
+
+def speaks(profile: Profile) -> bool:
+    """Return whether the reader liked anything they read.
+
+    Dislikes alone point nowhere, and wishes alone rank worse than popularity does (NDCG@10 .063
+    against .095, docs/algorithms/linear.md).
+    """
+    return bool((profile.stars >= LIKED_STARS).any())
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request for a list: who asks, for what, and which books cannot be in it."""
+
+    model: ActiveModel
+    opinions: Opinions
+    profile: Profile
+    options: ListOptions
+    # Hidden or deleted books: they count as read, so that a series goes on after them.
+    gone: frozenset[int]
+    # The visible books that meet the filters; None: there are none.
+    matching: frozenset[int] | None
+
+    def left_out(self) -> NDArray[np.int64]:
+        """Return the item indices that no place may show."""
+        items = self.model.catalog.items
+        taken = items.known_indices(sorted(self.opinions.taken | self.gone))
+        if self.options.like is not None:
+            taken = np.concatenate((taken, items.known_indices([self.options.like])))
+        if self.matching is None:
+            return taken
+        others = np.ones(len(items), dtype=np.bool_)
+        others[items.known_indices(sorted(self.matching))] = False
+        others[taken] = True
+        return np.flatnonzero(others)
+
+    def read(self) -> NDArray[np.int64]:
+        """Return the item indices after which a series goes on."""
+        return self.model.catalog.items.known_indices(sorted(self.opinions.read | self.gone))
+
+
+def ranked_places(asked: Asked, k: int) -> list[Place]:
+    """Rank what the reader's books speak for; shorter than k when that is little.
+
+    The filters restrict the candidates before they are ranked: the second stage orders those
+    that match. A series of which the next volume does not match is left out, like one of which
+    it is dismissed: a later volume would be out of order, another book not what was asked for.
+    """
+    model, profile = asked.model, asked.profile
+    excluded = asked.left_out()
+    scores = model.scores(profile, excluded)
+    spoken_for = model.linear.scores(profile) > model.linear.prior
+    ranked = rank_places(
+        scores,
+        k=POOL if _moves(asked) else k,
+        excluded=excluded,
+        series=model.catalog.series,
+        read=asked.read(),
+    )
+    # The next volume of a series stands in the place that another volume may have earned.
+    kept = spoken_for[ranked.earned_by]
+    return _placed(asked, Ranked(ranked.items[kept], ranked.earned_by[kept]), k, scores=scores)
+
+
+def places_like(asked: Asked, book: int, k: int) -> list[Place]:
+    """Rank books like one book, those first that are close to it and suit the reader.
+
+    May be empty: of a book newer than the model nothing is known.
+    """
+    model, profile = asked.model, asked.profile
+    known = model.catalog.items.known_indices([book])
+    if not len(known):
+        return []
+    everything = np.arange(model.linear.n_items)
+    similar = model.linear.similarities_between(known, everything)[0]
+    similar[asked.left_out()] = 0.0
+    closest = top_k(similar, CLOSEST)
+    closest = closest[similar[closest] > 0]
+    others = np.ones(len(everything), dtype=np.bool_)
+    others[closest] = False
+    excluded = np.flatnonzero(others)
+    scores = model.scores(profile, excluded) if speaks(profile) else similar
+    ranked = rank_places(
+        scores, k=POOL, excluded=excluded, series=model.catalog.series, read=asked.read()
+    )
+    closeness = likeness(similar[ranked.earned_by], model.usual_similarity)
+    return _placed(asked, ranked, k, scores=scores, closeness=closeness)
+
+
+def moved_books(asked: Asked, books: list[int], k: int) -> list[int]:
+    """Return k of the ranked books as the reader's dismissals and sliders move them."""
+    if not _moves(asked):
+        return books[:k]
+    items = asked.model.catalog.items
+    indices = items.known_indices(books)  # all of them are known: they are the model's own
+    order, _values = _moved(asked, indices, relevance_of_places(len(indices)), k)
+    return [books[place] for place in order.tolist()]
+
+
+def _placed(
+    asked: Asked,
+    ranked: Ranked,
+    k: int,
+    *,
+    scores: NDArray[np.floating],
+    closeness: NDArray[np.float64] | None = None,
+) -> list[Place]:
+    """Return k of the ranked items as the reader's wishes move them, with what speaks for each."""
+    shown, origin = ranked
+    order, values = _moved(asked, shown, scores[origin], k, closeness)
+    causes = causes_of(asked.model, asked.profile, origin[order].tolist())
+    ids = asked.model.catalog.items.ids[shown[order]].tolist()
+    return [
+        Place(book, score, because)
+        for book, score, because in zip(ids, values.tolist(), causes, strict=True)
+    ]
+
+
+def _moves(asked: Asked) -> bool:
+    """Return whether anything but relevance orders this list."""
+    options = asked.options
+    return bool(
+        asked.opinions.dismissed or options.diversity or options.novelty or options.like is not None
+    )
+
+
+def _moved(
+    asked: Asked,
+    shown: NDArray[np.int64],
+    scores: NDArray[np.floating],
+    k: int,
+    closeness: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+    """Return which k of the ranked items stay, in their new order, and by which score."""
+    if not _moves(asked):
+        return np.arange(min(k, len(shown))), scores[:k]
+    model, options, catalog = asked.model, asked.options, asked.model.catalog
+    usual = model.usual_similarity
+    dismissed = catalog.items.known_indices(sorted(asked.opinions.dismissed))
+    near = None
+    if len(dismissed):
+        near = nearness(likeness(model.linear.similarities_between(dismissed, shown), usual))
+    rare = None
+    if options.novelty and catalog.n_ratings is not None:
+        rare = rarity(np.nan_to_num(catalog.n_ratings[shown]))
+    alike = None
+    if options.diversity:
+        alike = mutual_likeness(
+            likeness(model.linear.similarities_between(shown, shown), usual),
+            catalog.author_index[shown],
+            catalog.genre_index[shown],
+        )
+    return rerank(
+        len(shown),
+        k=k,
+        near_dismissed=near,
+        rare=rare,
+        novelty=options.novelty,
+        closeness=closeness,
+        alike=alike,
+        diversity=options.diversity,
+    )

@@ -1,0 +1,85 @@
+"""Well-liked books: what is shown to a stranger, and what fills up a short list."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from django.db.models import Q
+
+from catalog.models import Book
+from catalog.selectors import load_cards, visible_books
+from recommender.active import ActiveModel
+from recommender.places import POOL, Asked, moved_books
+
+EVERY_BOOK = Q()
+
+
+def popular_for(asked: Asked, taken: set[int], k: int) -> list[Book]:
+    """Return k well-liked books that match, as the reader's wishes order them.
+
+    Fewer when no more match, or only volumes of series whose next one does not.
+    """
+    model, matching = asked.model, asked.matching
+    if matching is None:
+        listed = model.catalog.items.ids[model.popular].tolist()
+        # Some may have been hidden or deleted since the fit.
+        shown = visible_books().filter(pk__in=listed).values_list("pk", flat=True)
+        left = set(shown) - taken
+        listed = [book for book in listed if book in left]
+        if len(listed) >= k:
+            return in_order(moved_books(asked, listed, k))
+        matching = frozenset(visible_books().values_list("pk", flat=True))
+    listed = moved_books(asked, _popular_of(model, matching - taken, max(POOL, k)), k)
+    books = in_order(listed)
+    newer = matching - taken - set(model.catalog.items.ids.tolist())
+    if len(books) < k and newer:
+        books += most_read(taken, k - len(books), Q(pk__in=newer))
+    return books
+
+
+def popular_with(model: ActiveModel, k: int) -> list[Book]:
+    """Return well-liked books of many kinds, then the most read ones when those run out."""
+    listed = model.catalog.items.ids[model.popular].tolist()
+    left = set(visible_books().filter(pk__in=listed).values_list("pk", flat=True))
+    books = in_order([book for book in listed if book in left][:k])
+    if len(books) < k:
+        books += most_read({book.pk for book in books}, k - len(books))
+    return books
+
+
+def _popular_of(model: ActiveModel, books: frozenset[int], k: int) -> list[int]:
+    """Return well-liked books of many kinds among some."""
+    catalog = model.catalog
+    others = np.ones(len(catalog.items), dtype=np.bool_)
+    others[catalog.items.known_indices(sorted(books))] = False
+    if others.all():
+        return []
+    found = model.popularity.diverse_top(
+        k,
+        series=catalog.series,
+        authors=catalog.author_index,
+        genres=catalog.genre_index,
+        excluded=np.flatnonzero(others),
+    )
+    listed: list[int] = catalog.items.ids[found].tolist()
+    return listed
+
+
+def most_read(taken: set[int], k: int, wanted: Q = EVERY_BOOK) -> list[Book]:
+    """Return the books with the most ratings that meet a condition."""
+    matching = visible_books().filter(wanted).exclude(pk__in=taken)
+    books = list(matching.order_by("-ratings_count", "id")[:k])
+    load_cards(books)
+    return books
+
+
+def books_by_id(ids: Iterable[int]) -> dict[int, Book]:
+    """Return those of the books that exist and are shown, with what a card needs."""
+    books = list(visible_books().filter(pk__in=list(ids)))
+    load_cards(books)
+    return {book.pk: book for book in books}
+
+
+def in_order(ids: Sequence[int]) -> list[Book]:
+    """Return the books that are shown, in the order of the ids."""
+    found = books_by_id(ids)
+    return [found[book] for book in ids if book in found]

@@ -1,0 +1,79 @@
+"""Why a book is in a list: which of the reader's own books speak for it, and how much."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from catalog.models import Book
+from recommender.active import ActiveModel
+from recommender.engine import Profile
+
+# A reason with a smaller part of the score than this says nothing about the list.
+MIN_SHARE = 0.02
+MAX_REASONS = 3
+# From so many stars on a book was liked.
+LIKED_STARS = 3
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One of the reader's own books that speaks for a recommendation."""
+
+    book: Book
+    # None: the book is on the to-read shelf, not rated.
+    stars: int | None
+    # Part of all that speaks for the recommendation, 0..1.
+    share: float
+
+    @property
+    def text(self) -> str:
+        title = self.book.title
+        if self.stars is None:
+            return _("because %(title)s is on your to-read shelf") % {"title": title}
+        return ngettext(
+            "because you gave %(title)s %(stars)s star",
+            "because you gave %(title)s %(stars)s stars",
+            self.stars,
+        ) % {"title": title, "stars": self.stars}
+
+    @property
+    def percent(self) -> int:
+        """The share in whole percent, 1 at least."""
+        return max(1, round(100 * self.share))
+
+
+def causes_of(
+    model: ActiveModel, profile: Profile, items: Sequence[int]
+) -> list[list[tuple[int, float]]]:
+    """Return for each item (book id, share of all that speaks for it), the strongest first.
+
+    The terms of the similarity index's own sum (`LinearRanker.contributions`), those of all
+    items at once. A book that the reader disliked can speak for another in that sum, but is no
+    reason to people; it is named only when nothing else speaks for the item.
+    """
+    own, counts = model.linear.inputs(profile)
+    if not len(own) or not len(items):
+        return [[] for _item in items]
+    terms = counts[:, np.newaxis] * model.linear.weights_between(own, np.array(items))
+    terms = np.maximum(terms, 0.0)
+    all_of_it = terms.sum(axis=0)
+    disliked = np.isin(own, profile.item_indices[profile.stars < LIKED_STARS])
+    spoken = terms.copy()
+    spoken[disliked] = 0.0
+    only_disliked = ~spoken.any(axis=0)
+    spoken[:, only_disliked] = terms[:, only_disliked]
+    ids = model.catalog.items.ids[own]
+    causes: list[list[tuple[int, float]]] = []
+    for column, total in zip(spoken.T, all_of_it.tolist(), strict=True):
+        best = np.argsort(-column, kind="stable")[:MAX_REASONS]
+        causes.append(
+            [
+                (int(ids[place]), float(column[place] / total))
+                for place in best
+                if column[place] > 0 and column[place] / total >= MIN_SHARE
+            ]
+        )
+    return causes
