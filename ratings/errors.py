@@ -40,3 +40,13 @@ class NoteTooLong(RatingError):
             _("A note has at most %(limit)s characters; this one has %(length)s.")
             % {"limit": limit, "length": length}
         )
+
+
+class TooManyGuestRatings(RatingError):
+    """More books than a visit without an account keeps."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            _("%(limit)s ratings are as many as we keep without an account. Sign up to go on.")
+            % {"limit": limit}
+        )

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Value
+from django.http import HttpRequest
 
 from accounts.models import User
 from catalog.models import Book
+from ratings.guest import stars_in_session
 from ratings.models import Rating, ShelfEntry
 
 
@@ -18,6 +20,14 @@ class MarkedBook:
     book: Book
     stars: int | None = None
     is_shelved: bool = False
+
+
+def marked_for(request: HttpRequest, books: Iterable[Book]) -> list[MarkedBook]:
+    """Return the books in their order with the marks of who asks, reader or guest."""
+    if isinstance(request.user, User):
+        return marked(request.user, books)
+    stars = stars_in_session(request.session)
+    return [MarkedBook(book, stars.get(book.pk)) for book in books]
 
 
 def marked(user: User | AnonymousUser, books: Iterable[Book]) -> list[MarkedBook]:

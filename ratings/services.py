@@ -1,6 +1,6 @@
 """Writes of opinions. Every front door (pages, API, imports of libraries) comes through here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
@@ -44,6 +44,40 @@ def rate_book(*, user: User, book: Book, stars: int) -> Rating:
         Dismissal.objects.filter(user=user, book=book).delete()
         _announce(user, book, stars)
     return rating
+
+
+@transaction.atomic
+def rate_new_books(*, user: User, stars: Mapping[int, int]) -> int:
+    """Give stars (1..5, by book id) to those of the books that the reader has not rated yet.
+
+    As `rate_book` for each, in a few statements: all or none. Books that readers do not see, or
+    that are gone, are passed over. Returns how many were rated.
+    """
+    now = timezone.now()
+    # Kept from being deleted until the commit, where foreign keys are checked; always locked in
+    # the same order.
+    books = list(
+        Book.objects.filter(pk__in=stars, is_hidden=False)
+        .order_by("pk")
+        .select_for_update(no_key=True)
+        .only("pk")
+    )
+    # One after another for one reader, so that what is new now is new at the commit.
+    User.objects.select_for_update(no_key=True).filter(pk=user.pk).values("pk").first()
+    rated = set(Rating.objects.filter(user=user, book__in=books).values_list("book_id", flat=True))
+    new = [book for book in books if book.pk not in rated]
+    Rating.objects.bulk_create(
+        [
+            Rating(user=user, book=book, stars=stars[book.pk], created_at=now, updated_at=now)
+            for book in new
+        ],
+        ignore_conflicts=True,
+    )
+    ShelfEntry.objects.filter(user=user, book__in=new, shelf__in=ShelfEntry.Shelf.values).delete()
+    Dismissal.objects.filter(user=user, book__in=new).delete()
+    for book in new:
+        _announce(user, book, stars[book.pk])
+    return len(new)
 
 
 @transaction.atomic

@@ -7,6 +7,8 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -14,7 +16,8 @@ from accounts.models import User
 from accounts.requests import ReaderRequest
 from catalog.models import Book
 from catalog.selectors import load_cards, visible_books
-from ratings.errors import BookGone
+from ratings.errors import BookGone, TooManyGuestRatings
+from ratings.guest import rate_as_guest, remove_guest_rating
 from ratings.marks import MarkedBook, marked
 from ratings.selectors import ratings_for_user, shelf_for_user
 from ratings.services import rate_book, remove_rating, shelve_book, unshelve_book
@@ -35,8 +38,8 @@ def rate(request: HttpRequest, book_id: int) -> HttpResponse:
     book: Book = get_object_or_404(visible_books(), pk=book_id)
     back = _return_address(request, book)
     if not isinstance(request.user, User):
-        messages.info(request, f"Log in to rate “{book.title}”.")
-        return redirect_to_login(back)
+        _rate_as_guest(request, book)
+        return HttpResponseRedirect(back)
     stars = request.POST.get("stars", "")
     if stars == "remove":
         if remove_rating(user=request.user, book=book):
@@ -51,6 +54,32 @@ def rate(request: HttpRequest, book_id: int) -> HttpResponse:
     else:
         messages.error(request, "Nothing was saved: stars are whole numbers from 1 to 5.")
     return HttpResponseRedirect(back)
+
+
+def _rate_as_guest(request: HttpRequest, book: Book) -> None:
+    """Do for the session of a guest what `rate` does for an account."""
+    stars = request.POST.get("stars", "")
+    if stars == "remove":
+        if remove_guest_rating(request.session, book=book):
+            messages.success(
+                request, _("Your stars for “%(title)s” are removed.") % {"title": book.title}
+            )
+        return
+    if stars not in ("1", "2", "3", "4", "5"):
+        messages.error(request, _("Nothing was saved: stars are whole numbers from 1 to 5."))
+        return
+    try:
+        rate_as_guest(request.session, book=book, stars=int(stars))
+    except TooManyGuestRatings as error:
+        messages.error(request, str(error))
+        return
+    text = ngettext(
+        "You gave “%(title)s” %(n)s star. It is kept for this visit; sign up to keep it for good.",
+        "You gave “%(title)s” %(n)s stars. They are kept for this visit; sign up to keep them "
+        "for good.",
+        int(stars),
+    )
+    messages.success(request, text % {"title": book.title, "n": stars})
 
 
 @require_POST
@@ -83,11 +112,11 @@ def my_ratings(request: ReaderRequest) -> HttpResponse:
     sort = request.GET.get("sort", "")
     if sort not in RATING_SORTS:
         sort = "recent"
-    _, order = RATING_SORTS[sort]
+    order = RATING_SORTS[sort][1]
     ratings = ratings_for_user(request.user).filter(book__is_hidden=False).order_by(*order)
     page = Paginator(ratings, ROWS_PER_PAGE).get_page(request.GET.get("page"))
     rows = [(rating, MarkedBook(rating.book, stars=rating.stars)) for rating in page.object_list]
-    load_cards([rating.book for rating, _ in rows])
+    load_cards([rating.book for rating, _mark in rows])
     return render(
         request,
         "ratings/my_ratings.html",
@@ -95,7 +124,7 @@ def my_ratings(request: ReaderRequest) -> HttpResponse:
             "page": page,
             "rows": rows,
             "sort": sort,
-            "sort_choices": [(key, name) for key, (name, _) in RATING_SORTS.items()],
+            "sort_choices": [(key, name) for key, (name, _order) in RATING_SORTS.items()],
         },
     )
 
