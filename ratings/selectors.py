@@ -4,7 +4,7 @@ from django.db.models import Count, QuerySet
 
 from accounts.models import User
 from catalog.models import Book
-from ratings.models import Rating, ShelfEntry
+from ratings.models import Dismissal, Rating, ShelfEntry
 
 
 def ratings_for_user(user: User) -> QuerySet[Rating]:
@@ -45,6 +45,11 @@ def shelf_for_user(user: User) -> QuerySet[ShelfEntry]:
         .select_related("book")
         .order_by("-added_at", "-id")
     )
+
+
+def dismissals_for_user(user: User) -> QuerySet[Dismissal]:
+    """Return what the reader is not interested in, with the books, the latest first."""
+    return Dismissal.objects.filter(user=user).select_related("book").order_by("-created_at", "-id")
 
 
 def site_histogram(book: Book) -> list[int]:

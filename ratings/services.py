@@ -145,6 +145,8 @@ def dismiss_book(*, user: User, book: Book) -> Dismissal:
         When the book was deleted meanwhile.
     """
     with _gone_book_told(), transaction.atomic():
+        # After or before a tab that shelves the book, never between its statements.
+        User.objects.select_for_update(no_key=True).filter(pk=user.pk).values("pk").first()
         ShelfEntry.objects.filter(user=user, book=book, shelf=ShelfEntry.Shelf.TO_READ).delete()
         dismissal, _ = Dismissal.objects.get_or_create(
             user=user, book=book, defaults={"created_at": timezone.now()}

@@ -2,11 +2,9 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
@@ -16,6 +14,7 @@ from accounts.models import User
 from accounts.requests import ReaderRequest
 from catalog.models import Book
 from catalog.selectors import load_cards, visible_books
+from ratings.answers import answer, ask_to_log_in
 from ratings.errors import BookGone, TooManyGuestRatings
 from ratings.guest import rate_as_guest, remove_guest_rating
 from ratings.marks import MarkedBook, marked
@@ -23,7 +22,6 @@ from ratings.selectors import ratings_for_user, shelf_for_user
 from ratings.services import rate_book, remove_rating, shelve_book, unshelve_book
 
 ROWS_PER_PAGE = 30
-MAX_NEXT_LENGTH = 1000
 RATING_SORTS = {
     "recent": ("Latest", ["-updated_at", "-id"]),
     "best": ("Most stars", ["-stars", "-updated_at", "-id"]),
@@ -36,24 +34,26 @@ RATING_SORTS = {
 def rate(request: HttpRequest, book_id: int) -> HttpResponse:
     """Give stars (field `stars`, 1..5) or take them back (`stars=remove`)."""
     book: Book = get_object_or_404(visible_books(), pk=book_id)
-    back = _return_address(request, book)
+    stars = request.POST.get("stars", "")
     if not isinstance(request.user, User):
         _rate_as_guest(request, book)
-        return HttpResponseRedirect(back)
-    stars = request.POST.get("stars", "")
-    if stars == "remove":
+    elif stars == "remove":
         if remove_rating(user=request.user, book=book):
-            messages.success(request, f"Your stars for “{book.title}” are removed.")
+            messages.success(
+                request, _("Your stars for “%(title)s” are removed.") % {"title": book.title}
+            )
     elif stars in ("1", "2", "3", "4", "5"):
         try:
             rate_book(user=request.user, book=book, stars=int(stars))
         except BookGone as error:
             raise Http404(str(error)) from error
-        plural = "star" if stars == "1" else "stars"
-        messages.success(request, f"You gave “{book.title}” {stars} {plural}.")
+        text = ngettext(
+            "You gave “%(title)s” %(n)s star.", "You gave “%(title)s” %(n)s stars.", int(stars)
+        )
+        messages.success(request, text % {"title": book.title, "n": stars})
     else:
-        messages.error(request, "Nothing was saved: stars are whole numbers from 1 to 5.")
-    return HttpResponseRedirect(back)
+        messages.error(request, _("Nothing was saved: stars are whole numbers from 1 to 5."))
+    return answer(request, book, "parts/stars.html")
 
 
 def _rate_as_guest(request: HttpRequest, book: Book) -> None:
@@ -86,23 +86,23 @@ def _rate_as_guest(request: HttpRequest, book: Book) -> None:
 def shelve(request: HttpRequest, book_id: int) -> HttpResponse:
     """Put the book on the to-read shelf (field `action`: add) or take it off (remove)."""
     book: Book = get_object_or_404(visible_books(), pk=book_id)
-    back = _return_address(request, book)
+    named = {"title": book.title}
     if not isinstance(request.user, User):
-        messages.info(request, f"Log in to keep “{book.title}” for later.")
-        return redirect_to_login(back)
+        messages.info(request, _("Log in to keep “%(title)s” for later.") % named)
+        return ask_to_log_in(request, book)
     action = request.POST.get("action", "")
     if action == "add":
         try:
             shelve_book(user=request.user, book=book)
         except BookGone as error:
             raise Http404(str(error)) from error
-        messages.success(request, f"“{book.title}” is on your to-read shelf.")
+        messages.success(request, _("“%(title)s” is on your to-read shelf.") % named)
     elif action == "remove":
         if unshelve_book(user=request.user, book=book):
-            messages.success(request, f"“{book.title}” is off your to-read shelf.")
+            messages.success(request, _("“%(title)s” is off your to-read shelf.") % named)
     else:
-        messages.error(request, "Nothing was changed: a book can be added or removed.")
-    return HttpResponseRedirect(back)
+        messages.error(request, _("Nothing was changed: a book can be added or removed."))
+    return answer(request, book, "parts/shelf.html")
 
 
 @require_safe
@@ -140,16 +140,3 @@ def my_shelf(request: ReaderRequest) -> HttpResponse:
     return render(
         request, "ratings/my_shelf.html", {"page": page, "books": marked(request.user, books)}
     )
-
-
-def _return_address(request: HttpRequest, book: Book) -> str:
-    """Return where to go after the change: the book's card on the page that asked.
-
-    Only an address of this site counts; anything else gives way to the book's own page.
-    """
-    wanted = request.POST.get("next", "")
-    safe = len(wanted) <= MAX_NEXT_LENGTH and url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    page = wanted.split("#")[0] if safe else book.get_absolute_url()
-    return f"{page or book.get_absolute_url()}#book-{book.pk}"

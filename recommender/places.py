@@ -67,6 +67,11 @@ class Asked:
     # The visible books that meet the filters; None: there are none.
     matching: frozenset[int] | None
 
+    @property
+    def dismissed(self) -> frozenset[int]:
+        """The books whose like sinks; stars say more than a dismissal beside them."""
+        return self.opinions.dismissed - self.opinions.stars.keys()
+
     def left_out(self) -> NDArray[np.int64]:
         """Return the item indices that no place may show."""
         items = self.model.catalog.items
@@ -165,9 +170,7 @@ def _placed(
 def _moves(asked: Asked) -> bool:
     """Return whether anything but relevance orders this list."""
     options = asked.options
-    return bool(
-        asked.opinions.dismissed or options.diversity or options.novelty or options.like is not None
-    )
+    return bool(asked.dismissed or options.diversity or options.novelty or options.like is not None)
 
 
 def _moved(
@@ -182,7 +185,7 @@ def _moved(
         return np.arange(min(k, len(shown))), scores[:k]
     model, options, catalog = asked.model, asked.options, asked.model.catalog
     usual = model.usual_similarity
-    dismissed = catalog.items.known_indices(sorted(asked.opinions.dismissed))
+    dismissed = catalog.items.known_indices(sorted(asked.dismissed))
     near = None
     if len(dismissed):
         near = nearness(likeness(model.linear.similarities_between(dismissed, shown), usual))

@@ -11,3 +11,50 @@ document.addEventListener("htmx:responseError", (event) => {
   message.textContent = text;
   region.replaceChildren(message);
 });
+
+// A control that had the focus when htmx put another in its place: the new one has it, or what
+// stands nearest to where it was. Where, is known by the form's address and the button's value.
+let lostFocus = null;
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const active = document.activeElement;
+  if (!active || active === document.body || !event.detail.target.contains(active)) return;
+  const form = active.closest("form");
+  lostFocus = {
+    action: form && form.getAttribute("action"),
+    name: active.getAttribute("name"),
+    value: active.getAttribute("value"),
+    href: active.getAttribute("href"),
+    place: active.closest("li[id]") && active.closest("li[id]").id,
+  };
+});
+
+document.addEventListener("htmx:load", (event) => {
+  const added = event.detail.elt;
+  if (!lostFocus || document.activeElement !== document.body || !added.querySelectorAll) return;
+  const controls = Array.from(added.querySelectorAll("a[href]:not([tabindex='-1']), button"));
+  const inForm = (control) =>
+    lostFocus.action && control.form && control.form.getAttribute("action") === lostFocus.action;
+  const inPlace = (control) => lostFocus.place && control.closest(`li[id="${lostFocus.place}"]`);
+  const again =
+    controls.find(
+      (control) =>
+        inForm(control) &&
+        control.getAttribute("name") === lostFocus.name &&
+        control.getAttribute("value") === lostFocus.value,
+    ) ||
+    controls.find((control) => lostFocus.href && control.getAttribute("href") === lostFocus.href) ||
+    controls.find(inForm) ||
+    controls.find(inPlace);
+  if (!again) return;
+  lostFocus = null;
+  again.focus({ preventScroll: true });
+});
+
+document.addEventListener("htmx:afterSettle", () => {
+  if (lostFocus && document.activeElement === document.body) {
+    const home = document.querySelector("[data-focus-home]");
+    if (home) home.focus({ preventScroll: true });
+  }
+  lostFocus = null;
+});
