@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from django.db.models import F, Model, QuerySet
 from django.http import Http404, QueryDict
 
 from catalog.models import Author, Series
-from catalog.search import MAX_QUERY_LENGTH
+from catalog.search import MAX_QUERY_LENGTH, Found, find
 
 # What `?sort=` understands. Ties end with the id, so pages never overlap.
 SORTS: dict[str, list[Any]] = {
@@ -39,6 +40,11 @@ class Filters:
     series: Series | None = None
     # A key of SORTS, or BEST_MATCH when there is a query.
     sort: str = "popular"
+
+    @cached_property
+    def found(self) -> Found:
+        """What the query finds, looked up once for all that a page asks of it."""
+        return find(self.query)
 
     @property
     def sort_choices(self) -> list[tuple[str, str]]:

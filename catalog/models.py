@@ -222,6 +222,17 @@ class BookGenre(models.Model):
         return f"{self.genre_id} {self.share:.2f} of {self.book_id}"
 
 
+class CatalogChange(models.Model):
+    """A statement that changed what books are found by; triggers write these, nobody takes any.
+
+    Rows are only ever added and their ids never come twice, so their number and sum tell every
+    state that another session can see from every other, in whatever order transactions end.
+    """
+
+    def __str__(self) -> str:
+        return f"change {self.pk}"
+
+
 class DataImport(models.Model):
     """A finished import of a data set; what tells `make demo` that nothing is left to do."""
 

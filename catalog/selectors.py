@@ -17,7 +17,6 @@ from django.db.models.functions import JSONObject
 
 from catalog.filters import BEST_MATCH, SORTS, Filters
 from catalog.models import Authorship, Book, BookGenre, DataImport, Genre, Series, Volume
-from catalog.search import best_first, matching
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def books_matching(filters: Filters) -> QuerySet[Book]:
     if filters.genre_slug:
         books = books.filter(book_genres__genre__slug=filters.genre_slug)
     if filters.sort == BEST_MATCH:
-        return best_first(books, filters.query)
+        return filters.found.best_first(books)
     return books.order_by(*SORTS[filters.sort])
 
 
@@ -65,7 +64,7 @@ def genre_counts(filters: Filters) -> list[GenreCount]:
 
 
 def _without_genre(filters: Filters) -> QuerySet[Book]:
-    books = matching(filters.query) if filters.query else visible_books()
+    books = filters.found.books if filters.query else visible_books()
     if filters.author:
         books = books.filter(authorships__author=filters.author)
     if filters.series:

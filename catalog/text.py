@@ -14,6 +14,8 @@ _NOT_WORD = re.compile(r"[\W_]+")
 
 def normalize(text: str) -> str:
     """Lower case, without accents, apostrophes and punctuation, single spaces: "enders game"."""
+    if text.isascii():
+        return _NOT_WORD.sub(" ", _APOSTROPHES.sub("", text.lower())).strip()
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
     base = "".join(char for char in decomposed if not unicodedata.combining(char))
     return _NOT_WORD.sub(" ", _APOSTROPHES.sub("", base)).strip()

@@ -3,7 +3,7 @@
 import pytest
 
 from catalog.models import Book
-from catalog.search import as_isbn, search_books
+from catalog.search import as_isbn, find, search_books
 from catalog.tests.factories import BookFactory
 from catalog.text import book_search_text
 
@@ -64,13 +64,19 @@ def test_every_word_counts_in_any_order_with_or_without_accents(shelf, query, ti
     assert found(query) == [title]
 
 
-@pytest.mark.parametrize("query", ["dune rowling", "une", "otter", "xyzzy"])
-def test_a_word_that_begins_no_word_of_the_book_finds_nothing(shelf, query):
+@pytest.mark.parametrize("query", ["dune rowling", "xyzzy", "1985 orwell x"])
+def test_words_that_no_book_has_together_find_nothing(shelf, query):
     assert found(query) == []
+    assert find(query).suggestions == ()
+
+
+@pytest.mark.parametrize("query", ["une", "otter", "d_ne"])
+def test_the_end_of_a_word_is_not_taken_for_the_word(shelf, query):
+    assert find(query).is_near_miss
 
 
 def test_percent_and_underscore_are_no_wildcards(shelf):
-    assert found("%") == found("_") == found("d_ne") == found("100%") == []
+    assert found("%") == found("_") == found("100%") == found("%%%%") == []
 
 
 @pytest.mark.parametrize(

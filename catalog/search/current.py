@@ -1,0 +1,163 @@
+"""The index of the catalogue as it is now, in this process."""
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import DatabaseError, connection
+from django.db.models import Count, Func, JSONField, OuterRef, Sum
+
+from catalog.models import Authorship, Book, CatalogChange, Volume
+from catalog.search.finding import Matches, look_up, titles_like
+from catalog.search.index import Entry, Index, Kind, entry_of
+from catalog.search.words import words_of_name, words_of_search_text
+
+logger = logging.getLogger(__name__)
+
+Version = tuple[int, int]
+_REMEMBERED = 64
+
+
+@dataclass(frozen=True)
+class _Held:
+    version: Version
+    index: Index
+    look_up: Callable[[str], Matches]
+
+
+class _Holder:
+    """Keeps the index of one version of the catalogue and makes it again for another.
+
+    Requests that come meanwhile wait: what a curator has changed is never found as it was.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: _Held | None = None
+
+    def look_up(self, query: str) -> Matches:
+        return self._current().look_up(query)
+
+    def titles_like(self, title: str) -> Matches:
+        return titles_like(self._current().index, title)
+
+    def _current(self) -> "_Held":
+        version = _version()
+        held = self._held
+        if held and held.version == version:
+            return held
+        has_waited = not self._lock.acquire(blocking=False)
+        if has_waited:
+            self._lock.acquire()
+        try:
+            # Read before the rows: what changes between the two is noticed next time.
+            version = _version() if has_waited else version
+            if self._held and self._held.version == version:
+                return self._held
+            start = time.perf_counter()
+            index = Index(_entries())
+            # The pages of a list and its filters ask the same again.
+            remembering = lru_cache(maxsize=_REMEMBERED)(partial(look_up, index))
+            held = self._held = _Held(version, index, remembering)
+        finally:
+            self._lock.release()
+        seconds = time.perf_counter() - start
+        logger.info("search: indexed %d names in %.2f s", len(index), seconds)
+        return held
+
+    def warm_up(self) -> None:
+        """Make the index before the first reader waits for it; without a database, later."""
+        try:
+            self._current()
+        except DatabaseError as error:
+            logger.warning("search: the catalogue is not indexed yet: %s", error)
+        finally:
+            # What was opened here must not be shared by processes that are forked from this one.
+            connection.close()
+
+
+def _version() -> Version:
+    """Return what no two states of the catalogue have in common; see `CatalogChange`."""
+    found = CatalogChange.objects.aggregate(n=Count("id"), total=Sum("id"))
+    return found["n"], int(found["total"] or 0)
+
+
+def _entries() -> list[Entry]:
+    """Read the visible books with their authors and series, in one statement: one snapshot."""
+    entries: list[Entry] = []
+    authors = _Group(Kind.AUTHOR)
+    series = _Group(Kind.SERIES)
+    for row in _rows():
+        pk, title, original_title, search_text, isbn10, isbn13, popularity, wrote, volumes = row
+        words = words_of_search_text(search_text)
+        for author, name in wrote:
+            words |= authors.add(author, name, pk, popularity)
+        for group, name, label in volumes:
+            words |= series.add(group, name, pk, popularity)
+            if label.isdecimal():
+                words.add(label)
+        entries.append(
+            entry_of(
+                Kind.BOOK,
+                pk,
+                title,
+                popularity,
+                words=words,
+                original_title=original_title,
+                isbns=tuple(filter(None, (isbn10, isbn13))),
+            )
+        )
+    return [*entries, *authors.entries(), *series.entries()]
+
+
+def _rows() -> Iterable[tuple[Any, ...]]:
+    authorships = Authorship.objects.filter(book=OuterRef("pk")).order_by()
+    volumes = Volume.objects.filter(book=OuterRef("pk")).order_by()
+    return Book.objects.filter(is_hidden=False).values_list(
+        "pk",
+        "title",
+        "original_title",
+        "search_text",
+        "isbn10",
+        "isbn13",
+        "ratings_count",
+        ArraySubquery(authorships.values(row=_json_row("author_id", "author__name"))),
+        ArraySubquery(volumes.values(row=_json_row("series_id", "series__name", "label"))),
+    )
+
+
+def _json_row(*columns: str) -> Func:
+    return Func(*columns, function="jsonb_build_array", output_field=JSONField())
+
+
+class _Group:
+    """The authors or the series, with the books of each."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._words: dict[int, set[str]] = {}
+        self._names: dict[int, str] = {}
+        self._books: dict[int, list[int]] = defaultdict(list)
+        self._popularity: dict[int, int] = defaultdict(int)
+
+    def add(self, pk: int, name: str, book: int, popularity: int) -> set[str]:
+        """Note a book of the author or series; return the words of the name."""
+        if pk not in self._names:
+            self._names[pk] = name
+            self._words[pk] = words_of_name(name)
+        self._books[pk].append(book)
+        self._popularity[pk] += popularity
+        return self._words[pk]
+
+    def entries(self) -> Iterator[Entry]:
+        for pk, name in self._names.items():
+            yield entry_of(self._kind, pk, name, self._popularity[pk], books=tuple(self._books[pk]))
+
+
+holder = _Holder()
