@@ -48,3 +48,9 @@ class LoginThrottle(_PerAddress):
 
 class SignUpThrottle(_PerAddress):
     scope = "signup"
+
+
+class SearchThrottle(_PerAddress):
+    """For the search field's suggestions, of which every letter typed asks for some."""
+
+    scope = "search"

@@ -6,12 +6,13 @@ from django.views.i18n import set_language
 
 from accounts.views import AdminLogInView
 from bookrec_site import views
-from bookrec_site.pages import books
+from bookrec_site.pages import books, search
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("books/", books.browse, name="browse"),
     path("books/<int:book_id>/", books.book, name="book"),
+    path("search/suggest/", search.suggest, name="search_suggest"),
     path("", include("accounts.urls")),
     path("", include("catalog.urls")),
     path("", include("ratings.urls")),

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from bookrec_site.pages.search import offers
 from catalog.filters import read_filters
 from catalog.models import Book, Genre
 from catalog.selectors import (
@@ -42,6 +43,7 @@ def browse(request: HttpRequest) -> HttpResponse:
             "books": marked(request.user, books),
             "genre": genre,
             "genres": counts,
+            "near": offers(filters.found.suggestions) if filters.query else [],
         },
     )
 

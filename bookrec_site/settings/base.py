@@ -191,6 +191,7 @@ REST_FRAMEWORK = {
         "reader": env.str("THROTTLE_READER", default="1200/min"),
         "login": env.str("THROTTLE_LOGIN", default="20/min"),
         "signup": env.str("THROTTLE_SIGNUP", default="20/hour"),
+        "search": env.str("THROTTLE_SEARCH", default="600/min"),
     },
     # How many proxies append to X-Forwarded-For; 0: the header is never believed.
     "NUM_PROXIES": env.int("TRUSTED_PROXIES", default=0, validate=validate.Range(0, 10)),
