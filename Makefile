@@ -16,8 +16,10 @@ PRODUCTION = BOOKREC_ENV=production ALLOWED_HOSTS=bookrec.example \
 	SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))')" \
 	DATABASE_URL=postgresql://bookrec@localhost/bookrec REDIS_URL=redis://localhost/0
 
+GERMAN := locale/de/LC_MESSAGES/django
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test install install-dev venv lint format run requirements clean
+.PHONY: help demo test install install-dev venv lint format run messages requirements clean
 
 help: ## List these targets.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -43,6 +45,12 @@ format: install-dev ## Put every file into the project's form.
 run: install ## Run the development server, which restarts when a file changes.
 	@$(PY) manage.py migrate --verbosity 0
 	@exec env DEBUG=1 $(PY) manage.py runserver "$${HOST:-127.0.0.1}:$${PORT:-8000}"
+
+# The compiled catalogue is committed: only who changes texts needs GNU gettext (apt-get install gettext).
+messages: install-dev ## Collect the texts for translators into locale/, and compile what they wrote.
+	$(PY) manage.py makemessages --locale de --no-location --no-obsolete \
+		--ignore '.venv/*' --ignore '.local/*' --ignore 'benchmarks/*' --ignore '*/tests/*'
+	$(PY) -c "import polib; polib.pofile('$(GERMAN).po').save_as_mofile('$(GERMAN).mo')"
 
 # Compared by content and copied only after success: an interrupted install is done again, and a
 # file that was merely touched is not.
