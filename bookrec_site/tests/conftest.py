@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from playwright.sync_api import Browser, sync_playwright
 
 from bookrec_site.tests.running_site import (
     RunningSite,
     manage,
+    run_module,
     scratch_database,
     served,
     site_environment,
+    working,
 )
 
 
@@ -26,8 +29,8 @@ def goodbooks_site(tmp_path_factory) -> Iterator[RunningSite]:
         manage(environment, "migrate", "--verbosity=0")
         manage(environment, "collectstatic", "--noinput", "--verbosity=0")
         manage(environment, "import_goodbooks", os.environ["GOODBOOKS_DIR"])
-        manage(environment, "train", "--kind", "quick")
-        with served(environment, folder) as site:
+        run_module(environment, "bookrec_site.tests.lean_training")
+        with served(environment, folder) as site, working(environment, folder):
             yield site
 
 
@@ -40,6 +43,28 @@ def chromium() -> str:
     if os.environ.get("CI"):
         pytest.fail("no chromium: CI has to have one (apt-get install chromium)")
     pytest.skip("no chromium on this machine; set CHROMIUM to its path")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """A browser for one module's tests: while it runs, Django sees a loop and asks no database."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            # The sandbox of Chromium does not start for root, as which CI runs; the rest keeps
+            # the browser from calling home.
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

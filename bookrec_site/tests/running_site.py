@@ -32,8 +32,17 @@ class RunningSite:
 
 
 def manage(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return _run(environment, "manage.py", *arguments)
+
+
+def run_module(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of the tests with the environment of a site, as a process of its own."""
+    return _run(environment, "-m", *arguments)
+
+
+def _run(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
+        [sys.executable, *arguments],
         cwd=settings.BASE_DIR,
         env=dict(environment),
         capture_output=True,
@@ -88,7 +97,7 @@ def served(environment: Mapping[str, str], folder: Path) -> Iterator[RunningSite
             command, cwd=settings.BASE_DIR, env=dict(environment), stdout=output, stderr=output
         )
     try:
-        url = _listening_address(process, log)
+        url = _line_with("Listening at: ", process, log).split("Listening at: ")[1].split(" ")[0]
         with requests.Session() as session:
             session.mount("http://", requests.adapters.HTTPAdapter(max_retries=STARTUP_RETRIES))
             session.get(f"{url}/health/ready", timeout=60).raise_for_status()
@@ -98,11 +107,32 @@ def served(environment: Mapping[str, str], folder: Path) -> Iterator[RunningSite
         process.wait(timeout=30)
 
 
-def _listening_address(process: subprocess.Popen[bytes], log: Path) -> str:
-    """Wait for gunicorn's "Listening at" line."""
+@contextmanager
+def working(environment: Mapping[str, str], folder: Path) -> Iterator[None]:
+    """Let a Celery worker do the site's housekeeping until the block ends."""
+    log = folder / "worker.log"
+    command = [
+        str(Path(sys.executable).with_name("celery")),
+        *("--app", "bookrec_site", "worker", "--queues", "default", "--pool", "solo"),
+        *("--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=settings.BASE_DIR, env=dict(environment), stdout=output, stderr=output
+        )
+    try:
+        _line_with(" ready.", process, log)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _line_with(text: str, process: subprocess.Popen[bytes], log: Path) -> str:
+    """Wait until the process logs a line with the text, and return the line."""
     tail = shutil.which("tail")
     assert tail, "the POSIX tool tail is needed"
-    # tail ends by itself when gunicorn does, so a failed start is no endless wait.
+    # tail ends by itself when the process does, so a failed start is no endless wait.
     with subprocess.Popen(
         [tail, "-F", f"--pid={process.pid}", "-n", "+1", str(log)],
         stdout=subprocess.PIPE,
@@ -112,11 +142,11 @@ def _listening_address(process: subprocess.Popen[bytes], log: Path) -> str:
         try:
             assert follower.stdout
             for line in follower.stdout:
-                if "Listening at: " in line:
-                    return line.split("Listening at: ")[1].split(" ")[0]
+                if text in line:
+                    return line
         finally:
             follower.terminate()
-    raise AssertionError(f"gunicorn did not start:\n{log.read_text()[-3000:]}")
+    raise AssertionError(f"{process.args} did not start:\n{log.read_text()[-3000:]}")
 
 
 def site_environment(database_url: str, folder: Path, **changes: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 from django.template import Context, Template
+from playwright.sync_api import Browser, Page
 
 from catalog.models import Book
 from catalog.placeholders import draw_cover
@@ -20,19 +21,11 @@ RED = base64.b64decode(
 
 
 @pytest.fixture
-def page(chromium) -> Iterator[object]:
+def page(browser: Browser) -> Iterator[Page]:
     """A browser page without scripts and without a network, but for what `show` answers."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
-        )
-        context = browser.new_context(
-            java_script_enabled=False, viewport={"width": 300, "height": 400}
-        )
-        yield context.new_page()
-        browser.close()
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 300, "height": 400})
+    yield context.new_page()
+    context.close()
 
 
 def show(page, *, cover_url: str, photo: bytes | None) -> bytes:

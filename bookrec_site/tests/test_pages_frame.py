@@ -1,7 +1,6 @@
 """What every page has around it: attribution, policy, errors, the administration."""
 
 import re
-from html.parser import HTMLParser
 
 import pytest
 from django.test import Client
@@ -9,6 +8,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
+from bookrec_site.tests.page_frame import Frame
 from catalog.models import Book, DataImport, Source
 from catalog.tests.factories import BookFactory
 from ratings.tests.readers import Readers, make_readers
@@ -78,59 +78,6 @@ def test_an_empty_catalogue_credits_nobody(client):
     assert "simulated" not in html
 
 
-class Page(HTMLParser):
-    """Collects what the policy and good manners forbid."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.wrong: list[str] = []
-        self.ids: list[str] = []
-        self.labels: set[str | None] = set()
-        self.fields: set[str | None] = set()
-        self.headings: list[int] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        if tag in ("style", "object", "embed", "iframe"):
-            self.wrong.append(f"<{tag}>")
-        if tag == "script" and not str(found.get("src", "")).startswith("/static/"):
-            self.wrong.append(f"<script> that is no file of this site: {found}")
-        self.wrong += [
-            f"{name} on <{tag}>" for name in found if name == "style" or name.startswith("on")
-        ]
-        if tag == "img" and not {"alt", "width", "height"} <= found.keys():
-            self.wrong.append(f"<img> without alt, width or height: {found}")
-        if found.get("id"):
-            self.ids.append(str(found["id"]))
-        if tag == "label":
-            self.labels.add(found.get("for"))
-        if tag == "input" and found.get("type") not in ("hidden", None):
-            self.fields.add(found.get("id"))
-        if re.fullmatch("h[1-6]", tag):
-            self.headings.append(int(tag[1]))
-
-
-def test_no_page_needs_what_the_policy_forbids(readers):
-    for name, html in every_page(readers).items():
-        page = Page(html)
-        assert page.wrong == [], name
-        assert len(page.ids) == len(set(page.ids)), name
-        assert page.fields <= page.labels, name
-        assert page.headings.count(1) == 1, name
-        steps = zip(page.headings, page.headings[1:], strict=False)
-        assert all(deeper <= above + 1 for above, deeper in steps), name
-        assert html.lstrip().startswith("<!doctype html>"), name
-
-
-def test_every_page_carries_the_strict_policy(client, readers):
-    for address in addresses(readers):
-        policy = client.get(address)["Content-Security-Policy"]
-        assert "style-src 'self'" in policy
-        assert "unsafe" not in policy
-        assert "img-src 'self' https://images.gr-assets.com" in policy
-
-
 def test_text_from_outside_is_escaped_everywhere(client):
     attack = '"><script>alert(1)</script>'
     book = BookFactory(title=attack, original_title=attack + "2", authors=[attack], series=attack)
@@ -169,7 +116,7 @@ def test_an_error_of_ours_is_shown_without_asking_the_database(
     html = response.content.decode()
     assert "We dropped a book" in html
     assert "a bug" not in html
-    assert Page(html).wrong == []
+    assert Frame(html).wrong == []
 
 
 @pytest.mark.parametrize("template", ["400.html", "403.html", "403_csrf.html", "429.html"])
@@ -178,7 +125,7 @@ def test_error_pages_stand_without_a_context(template):
 
     html = render_to_string(template)
     assert template[:3] in html
-    assert Page(html).wrong == []
+    assert Frame(html).wrong == []
 
 
 def test_a_bad_request_gets_the_designed_page(client):
