@@ -269,7 +269,7 @@ def _load(run_id: int, artifact: str) -> ActiveModel:
     model = ActiveModel(
         run_id,
         artifact,
-        Catalog.from_part(loaded.part("items")),
+        Catalog.from_part(loaded.part("items"), with_links=False),
         ranker,
         PopularityRanker.from_part(loaded.part("popularity")),
         stars=_optional(loaded, "stars", StarsPredictor.from_part),

@@ -5,7 +5,7 @@ import sys
 
 from django.conf import settings
 
-HEAVY = ["tensorflow", "keras", "pandas", "sklearn", "lightgbm", "matplotlib"]
+HEAVY = ["tensorflow", "keras", "pandas", "sklearn", "lightgbm", "matplotlib", "scipy.linalg"]
 
 PROGRAM = f"""
 import sys

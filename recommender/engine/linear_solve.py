@@ -20,7 +20,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
 from scipy.sparse import csc_array, csr_array, vstack
 
 from recommender.engine.catalog import Catalog
@@ -148,6 +147,9 @@ def invert_in_place(upper: NDArray[np.float32]) -> None:
     FitError
         When the matrix is not positive definite, or not finite.
     """
+    # Here and not above: the web, which solves nothing, does without 10 MB of LAPACK.
+    from scipy.linalg import lapack
+
     # A C-ordered upper triangle is, without a copy, LAPACK's column-ordered lower triangle.
     factor, info = lapack.spotrf(upper.T, lower=1, clean=0, overwrite_a=1)
     if info == 0:

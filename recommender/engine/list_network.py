@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from recommender.engine.errors import ArtifactError
 from recommender.engine.threads import small_product
@@ -51,6 +50,8 @@ class NormalScores:
         lists : float32 array, shape (n_features, n_lists, n_candidates). Finite.
         """
         quantiles = np.linspace(_TAIL, 1 - _TAIL, N_KNOTS)
+        from scipy.special import ndtri  # as in linear_solve: not for the web
+
         normal = ndtri(quantiles)
         knots = np.quantile(lists.reshape(len(lists), -1), quantiles, axis=1).T
         # A value that fills several quantiles has the score in the middle of them.

@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.linalg import svds
 
 from recommender.engine.catalog import Catalog
 
@@ -61,6 +60,8 @@ def tag_vectors(catalog: Catalog, n_factors: int) -> NDArray[np.float32] | None:
     float32 array, shape (n_items, at most n_factors), rows of length 1, or 0 for a book without
     tags. The columns are in no order. None where the catalog has no usable tag.
     """
+    from scipy.sparse.linalg import svds  # as in linear_solve: not for the web
+
     profiles = tag_profiles(catalog)
     if profiles is None:
         return None

@@ -299,6 +299,41 @@ def test_a_pickle_is_never_loaded(folder: Path, tmp_path: Path) -> None:
     assert trace.exists(), "the pickle is harmless; it shows nothing"
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(12, dtype=np.int16).reshape(3, 4),
+        np.asfortranarray(np.arange(12.0).reshape(3, 4)),
+        np.empty((0, 3), dtype=np.float32),
+        np.array([2.5]),
+        np.array([True, False]),
+    ],
+    ids=["rows", "columns", "empty", "one number", "truth"],
+)
+def test_arrays_are_the_same_in_memory_and_mapped(array: np.ndarray, tmp_path: Path) -> None:
+    part = Part("any", {"values": array})
+    folder = write_artifact(tmp_path / "run", {"part": part}, created_at=CREATED_AT)
+    for in_memory in (False, True):
+        got = load_artifact(folder, in_memory=in_memory).part("part").array("values")
+        np.testing.assert_array_equal(got, array)
+        assert (got.shape, got.dtype) == (array.shape, array.dtype)
+        assert not got.flags.writeable
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no array", b"\x93NUMPY\x03\x00\x00\x00\x00\x00", b"\x93NUMPY\x01\x00\xff"],
+    ids=["nothing", "other", "version 3", "header cut off"],
+)
+def test_a_file_that_is_no_array_is_refused(folder: Path, content: bytes, in_memory: bool) -> None:
+    (folder / WEIGHTS).write_bytes(content)
+    digest = artifact_module.sha256_of(folder / WEIGHTS)
+    edit(folder, lambda m: m["files"][WEIGHTS].update(bytes=len(content), sha256=digest))
+    with pytest.raises(ArtifactError, match=r"linear\.weights\.npy"):
+        load_artifact(folder, in_memory=in_memory)
+
+
 @pytest.mark.parametrize("damage", [truncate, flip_a_byte, remove])
 def test_arrays_in_memory_outlive_damage_to_their_files(
     folder: Path, damage: Callable[[Path], None]
