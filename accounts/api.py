@@ -1,6 +1,10 @@
 """API doors to accounts: sign up, and a token for a username and password."""
 
+from typing import cast
+
+from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.http import HttpRequest
 from rest_framework import serializers, status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -8,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.services import issue_token, sign_up
+from accounts.signing_in import authenticate_reader
 from accounts.throttling import LoginThrottle, SignUpThrottle
 
 
@@ -30,6 +35,7 @@ class SignUpView(APIView):
             user = sign_up(**form.validated_data)
         except DjangoValidationError as error:
             raise serializers.ValidationError(error.message_dict) from error
+        EmailAddress.objects.get(user=user).send_confirmation(request._request, signup=True)
         return Response(
             {"id": user.pk, "username": user.username, "email": user.email},
             status=status.HTTP_201_CREATED,
@@ -39,6 +45,8 @@ class SignUpView(APIView):
 class TokenInput(serializers.Serializer):
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=128, trim_whitespace=False)
+    # Asked for when the account has two-step log-in.
+    code = serializers.CharField(max_length=20, required=False, allow_blank=True, default="")
 
 
 class TokenView(APIView):
@@ -49,10 +57,20 @@ class TokenView(APIView):
     def post(self, request: Request) -> Response:
         form = TokenInput(data=request.data)
         form.is_valid(raise_exception=True)
-        issued = issue_token(**form.validated_data)
-        if issued is None:
-            raise serializers.ValidationError({"non_field_errors": ["Wrong username or password."]})
-        token, secret = issued
+        try:
+            user = authenticate_reader(
+                cast(HttpRequest, request),
+                name=form.validated_data["username"],
+                password=form.validated_data["password"],
+                code=form.validated_data["code"],
+            )
+        except DjangoValidationError as error:
+            raise serializers.ValidationError(
+                error.message_dict
+                if hasattr(error, "error_dict")
+                else {"non_field_errors": error.messages}
+            ) from error
+        token, secret = issue_token(user)
         response = Response({"token": secret, "expires_at": token.expiry})
         response["Cache-Control"] = "no-store"
         return response

@@ -1,10 +1,11 @@
 """Reads of readers."""
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import ApiToken, User
 
 
 def username_for_login(name: str) -> str:
@@ -31,6 +32,19 @@ def has_email(address: str) -> bool:
     return _with_email(address).exists()
 
 
+def is_anothers_email(address: str, user: User) -> bool:
+    """Return whether somebody else has the e-mail address, or goes by it as a username."""
+    return any(
+        found.exclude(pk=user.pk).exists()
+        for found in (_with_email(address), _with_username(address))
+    )
+
+
+def active_reader_with_email(address: str) -> User | None:
+    """Return the reader who may log in and has the e-mail address, in any case."""
+    return _with_email(address).filter(source=User.Source.SITE, is_active=True).first()
+
+
 # Compared as the unique indexes compare, so that they answer; iexact would read every user.
 def _with_username(name: str) -> QuerySet[User]:
     return User.objects.alias(lower=Lower("username")).filter(lower=name.lower())
@@ -55,6 +69,13 @@ def public_profile(username: str, viewer: User | AnonymousUser) -> User | None:
 def public_readers() -> QuerySet[User]:
     """Return the readers whom everybody may see: whose profile is public and account open."""
     return User.objects.filter(source=User.Source.SITE, is_active=True, profile_is_public=True)
+
+
+def live_tokens(user: User) -> QuerySet[ApiToken]:
+    """Return the reader's API tokens that still open the API, the newest first."""
+    unexpired = Q(expiry=None) | Q(expiry__gt=timezone.now())
+    tokens: QuerySet[ApiToken] = ApiToken.objects.filter(unexpired, user=user)
+    return tokens.order_by("-created")
 
 
 def can_see_profile(owner: User, viewer: User | AnonymousUser) -> bool:

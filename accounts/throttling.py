@@ -1,39 +1,39 @@
-"""Rate limits, counted in Redis for all web processes together."""
+"""Rate limits, counted in Redis for all web processes together.
 
-import logging
+While Redis is away the cache lets everything through (`bookrec_site.caching`).
+"""
+
+import ipaddress
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ImproperlyConfigured
-from redis.exceptions import RedisError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from rest_framework.request import Request
-from rest_framework.throttling import AnonRateThrottle, SimpleRateThrottle, UserRateThrottle
+from rest_framework.throttling import (
+    AnonRateThrottle,
+    BaseThrottle,
+    SimpleRateThrottle,
+    UserRateThrottle,
+)
 
 if TYPE_CHECKING:  # rest_framework.views imports this module by the name in the settings
     from rest_framework.views import APIView
 
-logger = logging.getLogger(__name__)
+# Stands for a client whose address is not known, as behind a Unix socket.
+NO_ADDRESS = "0.0.0.0"  # noqa: S104 - nothing is bound to it
+_WAIT_SECONDS = 60
 
 
-class _FailOpen(SimpleRateThrottle):
-    """Lets requests through, with a log line, while Redis is away: ratings matter more."""
-
-    def allow_request(self, request: Request, view: "APIView") -> bool:
-        try:
-            return super().allow_request(request, view)
-        except RedisError as error:
-            logger.warning("throttle %s is off, Redis is away: %s", self.scope, error)
-            return True
-
-
-class AnonymousThrottle(_FailOpen, AnonRateThrottle):
+class AnonymousThrottle(AnonRateThrottle):
     scope = "anonymous"
 
 
-class ReaderThrottle(_FailOpen, UserRateThrottle):
+class ReaderThrottle(UserRateThrottle):
     scope = "reader"
 
 
-class _PerAddress(_FailOpen):
+class _PerAddress(SimpleRateThrottle):
     """Counts by client address, logged in or not: for doors that a stranger knocks at."""
 
     def get_cache_key(self, request: Request, view: "APIView") -> str:
@@ -54,3 +54,19 @@ class SearchThrottle(_PerAddress):
     """For the search field's suggestions, of which every letter typed asks for some."""
 
     scope = "search"
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the address that the throttles count by: a proxy's word only where it is trusted."""
+    try:
+        # Looks at request.META alone, which both kinds of request have.
+        return str(ipaddress.ip_address(BaseThrottle().get_ident(request)))  # type: ignore[arg-type]
+    except ValueError:
+        return NO_ADDRESS
+
+
+def too_many_requests(request: HttpRequest, wait_seconds: float | None = None) -> HttpResponse:
+    """Answer who must wait. allauth, whose limits are by the minute, does not say how long."""
+    response = render(request, "429.html", status=429)
+    response["Retry-After"] = str(_WAIT_SECONDS if wait_seconds is None else int(wait_seconds) + 1)
+    return response

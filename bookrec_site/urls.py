@@ -1,10 +1,10 @@
 """Every address of the site."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from accounts.views import AdminLogInView
 from bookrec_site import views
 from bookrec_site.pages import books, search
 
@@ -20,11 +20,12 @@ urlpatterns = [
     path("api/v1/", include("bookrec_site.api_urls")),
     path("language/", set_language, name="set_language"),
     path("health/", include("bookrec_site.health_urls")),
-    # Before the administration's own log-in, which nothing slows down.
-    path("admin/login/", AdminLogInView.as_view()),
+    # The administration's own log-in neither slows anybody down nor asks for a second step.
+    path("admin/login/", secure_admin_login(admin.site.login)),
     path("admin/", admin.site.urls),
 ]
 
 handler400 = "bookrec_site.problems.bad_request"
 handler404 = "bookrec_site.problems.page_not_found"
+handler429 = "accounts.throttling.too_many_requests"  # allauth's limits
 handler500 = "bookrec_site.problems.server_error"

@@ -1,9 +1,10 @@
 import pytest
+from allauth.account.models import EmailAddress
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from accounts.models import ApiToken, User
-from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.factories import PASSWORD, ImportedReaderFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -84,6 +85,47 @@ def test_a_wrong_password_and_an_unknown_name_are_answered_alike() -> None:
     assert wrong.status_code == unknown.status_code == 400
     assert wrong.json() == unknown.json()
     assert not ApiToken.objects.exists()
+
+
+def test_an_imported_reader_gets_no_token() -> None:
+    reader = ImportedReaderFactory()
+    login = {"username": reader.username, "password": "!"}
+    assert APIClient().post(TOKEN, login, format="json").status_code == 400
+    assert not ApiToken.objects.exists()
+
+
+def test_signing_up_through_the_api_sends_the_mail_to_confirm_the_address(mailoutbox) -> None:
+    APIClient().post(SIGNUP, GOOD, format="json")
+    [mail] = mailoutbox
+    assert mail.to == ["alice@example.org"]
+    assert "/account/confirm-email/" in mail.body
+
+
+def test_no_token_for_an_address_that_must_be_confirmed_first(settings) -> None:
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    client = APIClient()
+    client.post(SIGNUP, GOOD, format="json")
+    login = {"username": "alice", "password": PASSWORD}
+    answer = client.post(TOKEN, login, format="json")
+    assert answer.status_code == 400
+    assert "Confirm your e-mail address" in answer.json()["errors"]["non_field_errors"][0]
+    EmailAddress.objects.update(verified=True)
+    assert client.post(TOKEN, login, format="json").status_code == 200
+
+
+def test_wrong_passwords_for_one_account_close_it_for_a_while_from_every_address(settings) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {"login_failed": "3/5m/key"}
+    cache.clear()
+    UserFactory(username="alice")
+    for number in range(3):
+        APIClient(REMOTE_ADDR=f"203.0.113.{number}").post(
+            TOKEN, {"username": "alice", "password": "guess"}, format="json"
+        )
+    right = {"username": "Alice", "password": PASSWORD}
+    answer = APIClient(REMOTE_ADDR="203.0.113.9").post(TOKEN, right, format="json")
+    assert answer.status_code == 400
+    assert "too many wrong tries" in answer.json()["errors"]["non_field_errors"][0]
+    cache.clear()
 
 
 def test_a_forged_token_is_refused_with_the_way_to_authenticate() -> None:

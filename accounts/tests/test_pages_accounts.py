@@ -19,7 +19,7 @@ def logged_in(client) -> bool:
 
 
 def test_signing_up_logs_in_and_leads_home(client):
-    response = client.post(reverse("signup"), SIGN_UP)
+    response = client.post(reverse("account_signup"), SIGN_UP)
     assert response.status_code == 302
     assert response["Location"] == reverse("home")
     assert logged_in(client)
@@ -27,19 +27,21 @@ def test_signing_up_logs_in_and_leads_home(client):
 
 
 def test_signing_up_leads_back_where_one_came_from(client):
-    page = client.get(reverse("signup"), {"next": "/books/?page=2#book-7"})
-    assert page.context["next"] == "/books/?page=2#book-7"
-    response = client.post(reverse("signup"), {**SIGN_UP, "next": page.context["next"]})
+    page = client.get(reverse("account_signup"), {"next": "/books/?page=2#book-7"})
+    assert page.context["redirect_field_value"] == "/books/?page=2#book-7"
+    response = client.post(
+        reverse("account_signup"), {**SIGN_UP, "next": page.context["redirect_field_value"]}
+    )
     assert response["Location"] == "/books/?page=2#book-7"
 
 
-@pytest.mark.parametrize("name", ["signup", "login"])
+@pytest.mark.parametrize("name", ["account_signup", "account_login"])
 @pytest.mark.parametrize(
     "target", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
 )
 def test_nobody_is_led_to_another_site(client, name, target):
     UserFactory(username="alice")
-    fields = SIGN_UP if name == "signup" else {"username": "alice", "password": PASSWORD}
+    fields = SIGN_UP if name == "account_signup" else {"login": "alice", "password": PASSWORD}
     response = client.post(reverse(name) + f"?next={target}", {**fields, "next": target})
     assert response["Location"] == reverse("home")
 
@@ -63,7 +65,7 @@ def test_nobody_is_led_to_another_site(client, name, target):
 )
 def test_a_bad_field_is_named_and_nobody_is_signed_up(client, change, field):
     UserFactory(username="alice", email="alice@example.org")
-    response = client.post(reverse("signup"), SIGN_UP | change)
+    response = client.post(reverse("account_signup"), SIGN_UP | change)
     assert response.status_code == 200
     assert list(response.context["form"].errors) == [field]
     html = response.content.decode()
@@ -74,14 +76,14 @@ def test_a_bad_field_is_named_and_nobody_is_signed_up(client, change, field):
 
 
 def test_a_refused_form_does_not_send_the_password_back(client):
-    response = client.post(reverse("signup"), SIGN_UP | {"email": "nonsense"})
+    response = client.post(reverse("account_signup"), SIGN_UP | {"email": "nonsense"})
     assert SIGN_UP["password"] not in response.content.decode()
 
 
 @pytest.mark.parametrize("name", ["alice", "Alice", "alice@example.org", "ALICE@example.ORG"])
 def test_log_in_by_username_or_email_in_any_case(client, name):
     UserFactory(username="alice", email="alice@example.org")
-    response = client.post(reverse("login"), {"username": name, "password": PASSWORD})
+    response = client.post(reverse("account_login"), {"login": name, "password": PASSWORD})
     assert response.status_code == 302
     assert logged_in(client)
 
@@ -91,7 +93,7 @@ def test_log_in_by_username_or_email_in_any_case(client, name):
 )
 def test_a_wrong_log_in_does_not_say_which_part_was_wrong(client, name, password):
     UserFactory(username="alice")
-    response = client.post(reverse("login"), {"username": name, "password": password})
+    response = client.post(reverse("account_login"), {"login": name, "password": password})
     assert response.status_code == 200
     assert not logged_in(client)
     if "\0" not in name:
@@ -103,41 +105,41 @@ def test_imported_readers_and_closed_accounts_cannot_log_in(client):
     closed = UserFactory(username="closed", is_active=False)
     for username in (imported.username, closed.username):
         for password in ("", "!", PASSWORD):
-            client.post(reverse("login"), {"username": username, "password": password})
+            client.post(reverse("account_login"), {"login": username, "password": password})
             assert not logged_in(client)
 
 
 def test_log_out_is_a_post(client):
     client.force_login(UserFactory())
-    assert client.get(reverse("logout")).status_code == 405
+    assert client.get(reverse("account_logout")).status_code == 200
     assert logged_in(client)
-    response = client.post(reverse("logout"))
+    response = client.post(reverse("account_logout"))
     assert response["Location"] == reverse("home")
     assert not logged_in(client)
 
 
-@pytest.mark.parametrize("name", ["login", "signup"])
+@pytest.mark.parametrize("name", ["account_login", "account_signup"])
 def test_who_is_logged_in_needs_no_form(client, name):
     client.force_login(UserFactory())
     assert client.get(reverse(name))["Location"] == reverse("home")
 
 
-@pytest.mark.parametrize("name", ["login", "signup", "logout"])
+@pytest.mark.parametrize("name", ["account_login", "account_signup", "account_logout"])
 def test_forms_without_the_token_are_refused(name):
     strict = Client(enforce_csrf_checks=True)
     UserFactory(username="alice")
-    response = strict.post(reverse(name), {**SIGN_UP, "username": "alice", "password": PASSWORD})
+    response = strict.post(reverse(name), {**SIGN_UP, "login": "alice", "password": PASSWORD})
     assert response.status_code == 403
     assert not logged_in(strict)
 
 
 @pytest.mark.parametrize(
-    ("name", "throttle"), [("login", LoginThrottle), ("signup", SignUpThrottle)]
+    ("name", "throttle"), [("account_login", LoginThrottle), ("account_signup", SignUpThrottle)]
 )
 def test_too_many_tries_are_told_to_wait(client, monkeypatch, name, throttle):
     cache.clear()
     monkeypatch.setattr(throttle, "THROTTLE_RATES", {throttle.scope: "3/min"})
-    fields = {"username": "nobody", "email": "nonsense", "password": "wrong"}
+    fields = {"login": "nobody", "username": "nobody", "email": "nonsense", "password": "wrong"}
     answers = [client.post(reverse(name), fields) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert 0 < int(answers[-1]["Retry-After"]) <= 61
@@ -145,10 +147,19 @@ def test_too_many_tries_are_told_to_wait(client, monkeypatch, name, throttle):
     assert client.get(reverse(name)).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["login", "signup"])
+@pytest.mark.parametrize("name", ["account_login", "account_signup"])
 def test_fields_are_labelled_and_known_to_password_managers(client, name):
     html = client.get(reverse(name)).content.decode()
     for field in client.get(reverse(name)).context["form"]:
         assert f'for="{field.id_for_label}"' in html
         assert "autocomplete" in field.field.widget.attrs
     assert django_settings.CSRF_COOKIE_NAME in client.cookies
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("/login/", "account_login"), ("/signup/", "account_signup")]
+)
+def test_the_old_addresses_lead_to_the_new_ones(client, old, new):
+    response = client.get(old, {"next": "/books/?page=2"})
+    assert response.status_code == 301
+    assert response["Location"] == reverse(new) + "?next=%2Fbooks%2F%3Fpage%3D2"

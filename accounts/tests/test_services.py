@@ -1,9 +1,14 @@
-import pytest
-from django.core.exceptions import ValidationError
+from datetime import timedelta
 
-from accounts.models import User
-from accounts.services import issue_token, sign_up
-from accounts.tests.factories import PASSWORD, ImportedReaderFactory, UserFactory
+import pytest
+from allauth.account.models import EmailAddress
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from accounts.errors import LastSuperuser
+from accounts.models import ApiToken, User
+from accounts.services import delete_account, issue_token, revoke_token, sign_up
+from accounts.tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -45,15 +50,49 @@ def test_sign_up_reports_all_fields_at_once() -> None:
     assert set(raised.value.message_dict) == {"username", "email", "password"}
 
 
-def test_a_token_is_issued_for_the_right_password_only() -> None:
-    UserFactory(username="alice")
-    assert issue_token(username="alice", password="wrong") is None
-    assert issue_token(username="nobody", password=PASSWORD) is None
-    issued = issue_token(username="alice", password=PASSWORD)
-    assert issued is not None
-    assert len(issued[1]) >= 40
+def test_sign_up_notes_the_address_that_waits_to_be_confirmed() -> None:
+    user = sign_up(username="alice", email="Alice@EXAMPLE.org", password=PASSWORD)
+    address = EmailAddress.objects.get(user=user)
+    assert (address.email, address.primary, address.verified) == ("alice@example.org", True, False)
 
 
-def test_an_imported_reader_gets_no_token() -> None:
-    reader = ImportedReaderFactory()
-    assert issue_token(username=reader.username, password="!") is None
+def test_a_new_token_clears_expired_ones_away() -> None:
+    alice, bob = UserFactory(), UserFactory()
+    for user in (alice, bob):
+        old, _ = issue_token(user)
+        ApiToken.objects.filter(pk=old.pk).update(expiry=timezone.now() - timedelta(days=1))
+    token, secret = issue_token(alice)
+    assert len(secret) >= 40
+    assert list(ApiToken.objects.filter(user=alice)) == [token]
+    assert bob.auth_token_set.count() == 1
+
+
+def test_a_reader_revokes_only_their_own_tokens() -> None:
+    alice, bob = UserFactory(), UserFactory()
+    token, _ = issue_token(alice)
+    assert not revoke_token(bob, token.token_key)
+    assert ApiToken.objects.filter(pk=token.pk).exists()
+    assert revoke_token(alice, token.token_key)
+    assert not ApiToken.objects.exists()
+
+
+def test_deleting_an_account_takes_what_is_its_own_and_nothing_else() -> None:
+    alice = sign_up(username="alice", email="alice@example.org", password=PASSWORD)
+    bob = sign_up(username="bob", email="bob@example.org", password=PASSWORD)
+    for user in (alice, bob):
+        issue_token(user)
+    delete_account(alice)
+    assert list(User.objects.all()) == [bob]
+    assert list(EmailAddress.objects.values_list("user", flat=True)) == [bob.pk]
+    assert list(ApiToken.objects.values_list("user", flat=True)) == [bob.pk]
+
+
+def test_the_last_administrator_cannot_leave() -> None:
+    last = UserFactory(is_superuser=True, is_staff=True)
+    UserFactory(is_superuser=True, is_active=False)
+    with pytest.raises(LastSuperuser, match="only administrator"):
+        delete_account(last)
+    assert User.objects.filter(pk=last.pk).exists()
+    UserFactory(is_superuser=True)
+    delete_account(last)
+    assert not User.objects.filter(pk=last.pk).exists()

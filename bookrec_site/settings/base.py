@@ -10,6 +10,7 @@ from environs import EnvError, validate
 from bookrec_site import embedded
 from bookrec_site.settings.artifacts import artifact_storage
 from bookrec_site.settings.env import BASE_DIR, env, is_production, local_dir, secret_key
+from bookrec_site.settings.mail import mail_settings
 
 PRODUCTION = is_production()
 LOCAL_DIR = local_dir()
@@ -37,6 +38,10 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "csp",
     "django_celery_beat",
     "django_htmx",
@@ -55,6 +60,9 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.seen_now",
+    "accounts.middleware.private_pages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -96,9 +104,9 @@ REDIS_URL: str = (
 )
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "bookrec_site.caching.FailOpenRedisCache",
         "LOCATION": REDIS_URL,
-        # A Redis that hangs must not stop log-ins: the throttles fail open, but only on an error.
+        # A Redis that hangs must not stop log-ins: the cache fails open, but only on an error.
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     }
 }
@@ -114,9 +122,57 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 SESSION_ENGINE = "accounts.sessions"
-LOGIN_URL = "login"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
+
+# django-allauth has the pages and flows; who may sign up and log in is decided by
+# accounts.services and accounts.adapter.
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
+ACCOUNT_FORMS = {
+    "login": "accounts.forms.LoginForm",
+    "signup": "accounts.forms.SignUpForm",
+    "add_email": "accounts.forms.ChangeEmailForm",
+    "change_password": "accounts.forms.ChangePasswordForm",
+    "set_password": "accounts.forms.SetPasswordForm",
+    "reset_password": "accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "accounts.forms.ResetPasswordKeyForm",
+    "reauthenticate": "accounts.forms.ReauthenticateForm",
+}
+ACCOUNT_EMAIL_VERIFICATION: str = env.str(
+    "EMAIL_VERIFICATION",
+    default="optional",
+    validate=validate.OneOf(["optional", "mandatory"]),
+)
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# One address each: a new one takes the old one's place once it is confirmed.
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
+# The doors themselves are counted by address with the API's throttles (accounts.throttling), each
+# account's wrong passwords and codes here.
+ACCOUNT_RATE_LIMITS: dict[str, str | None] | bool = {
+    "login": None,
+    "signup": None,
+    "login_failed": "10/5m/key",
+}
+MFA_ADAPTER = "accounts.adapter.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "accounts.forms.CodeForm",
+    "reauthenticate": "accounts.forms.ReauthenticateCodeForm",
+    "activate_totp": "accounts.forms.ActivateTotpForm",
+}
+MFA_TOTP_ISSUER = "Bookrec"
+# A telephone's clock may be half a minute off.
+MFA_TOTP_TOLERANCE = 1
+
+globals().update(mail_settings(LOCAL_DIR, production=PRODUCTION))
+DEFAULT_FROM_EMAIL: str = env.str("MAIL_FROM", default="Bookrec <bookrec@localhost>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 LANGUAGE_CODE = "en-gb"
 LANGUAGES = [("en-gb", "English"), ("de", "Deutsch")]

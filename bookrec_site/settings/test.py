@@ -21,3 +21,4 @@ REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = dict.fromkeys(
 )
 # Nothing is collected for tests; Django's own client asks for no static file.
 MIDDLEWARE.remove("whitenoise.middleware.WhiteNoiseMiddleware")
+ACCOUNT_RATE_LIMITS = False

@@ -123,7 +123,7 @@ def test_a_guest_is_sent_to_log_in(client, readers, name):
     book = readers.books[20]
     response = send(client, name, book, action="add", next="/books/?page=2")
     assert response.status_code == 200
-    login = f"/login/?next=/books/%3Fpage%3D2%23book-{book.pk}"
+    login = f"/account/login/?next=/books/%3Fpage%3D2%23book-{book.pk}"
     assert response["HX-Redirect"] == login
     plain = client.post(reverse(name, args=[book.pk]), {"action": "add", "next": "/books/?page=2"})
     assert plain["Location"] == login
@@ -175,7 +175,7 @@ def test_the_list_of_dismissed_books_is_ones_own(client, readers):
 
 
 def test_a_guest_has_no_list_of_dismissed_books(client, readers):
-    assert client.get(reverse("dismissed"))["Location"] == "/login/?next=/dismissed/"
+    assert client.get(reverse("dismissed"))["Location"] == "/account/login/?next=/dismissed/"
 
 
 def test_the_list_of_dismissed_books_takes_odd_pages_and_few_queries(

@@ -160,7 +160,9 @@ def test_logging_in_takes_the_stars_along_and_the_accounts_own_win(client, reade
     first, new = readers.books[0], readers.books[20]
     rate(client, first, stars="5")
     rate(client, new, stars="4")
-    answer = client.post(reverse("login"), {"username": "bob", "password": PASSWORD}, follow=True)
+    answer = client.post(
+        reverse("account_login"), {"login": "bob", "password": PASSWORD}, follow=True
+    )
     assert stars_of(readers.bob) == {first.pk: 3, readers.books[1].pk: 3, new.pk: 4}
     assert SESSION_KEY not in client.session
     assert "The book that you rated before is in your account now." in answer.content.decode()
@@ -170,7 +172,7 @@ def test_signing_up_takes_the_stars_along(client, readers):
     for book in readers.books[:5]:
         rate(client, book, stars="5")
     answer = client.post(
-        reverse("signup"),
+        reverse("account_signup"),
         {
             "username": "dora",
             "email": "dora@example.org",

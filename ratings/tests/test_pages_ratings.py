@@ -121,16 +121,16 @@ def test_a_guest_is_sent_to_log_in_to_shelve_and_comes_back_to_the_card(client, 
         reverse("shelve_book", args=[book.pk]), {"action": "add", "next": "/books/?page=2"}
     )
     assert response.status_code == 302
-    assert response["Location"].startswith("/login/?next=/books/%3Fpage%3D2%23book-")
+    assert response["Location"].startswith("/account/login/?next=/books/%3Fpage%3D2%23book-")
     assert not ShelfEntry.objects.filter(book=book).exists()
     login = client.get(response["Location"])
     assert "Log in to" in login.content.decode()
     back = client.post(
-        reverse("login"),
+        reverse("account_login"),
         {
-            "username": "charlie",
+            "login": "charlie",
             "password": "a long enough passphrase",
-            "next": login.context["next"],
+            "next": login.context["redirect_field_value"],
         },
     )
     assert back["Location"] == f"/books/?page=2#book-{book.pk}"
@@ -189,7 +189,7 @@ def test_pages_of_ones_own_ask_a_guest_to_log_in(client, readers, name):
     address = reverse(name)
     response = client.get(address)
     assert response.status_code == 302
-    assert response["Location"] == f"/login/?next={address}"
+    assert response["Location"] == f"/account/login/?next={address}"
     assert client.post(address).status_code == 405
 
 

@@ -1,0 +1,17 @@
+"""What accounts refuse, in words for people."""
+
+from django.utils.translation import gettext as _
+
+
+class AccountError(Exception):
+    """Something about an account that cannot be done."""
+
+
+class LastSuperuser(AccountError):
+    def __init__(self) -> None:
+        super().__init__(
+            _(
+                "You are the only administrator left. Make somebody else one first, "
+                "or nobody could look after this site."
+            )
+        )
