@@ -49,6 +49,12 @@ def periodic_tasks() -> list[Periodic]:
             minutes=1,
         ),
         Periodic(
+            "tend library imports",
+            "ratings.tend_imports",
+            "Takes up imports that no worker has begun or that one left lying; forgets old ones.",
+            minutes=1,
+        ),
+        Periodic(
             "delete old artifacts",
             "recommender.clean_artifacts",
             "Keeps the files of so many retired runs, and of the active one.",

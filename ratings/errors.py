@@ -50,3 +50,18 @@ class TooManyGuestRatings(RatingError):
             _("%(limit)s ratings are as many as we keep without an account. Sign up to go on.")
             % {"limit": limit}
         )
+
+
+class LibraryFileError(RatingError):
+    """A file that cannot be imported as a whole; nothing of it was stored."""
+
+
+class ImportUnderWay(RatingError):
+    """The reader's last import has not ended yet."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Your last import is still at work; please wait until it has ended."))
+
+
+class ImportNotPossible(RatingError):
+    """What was asked of an import or of one of its rows does not go, or no longer."""

@@ -8,6 +8,18 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Book
+from ratings.import_models import ImportFile, ImportRow, LibraryImport
+
+__all__ = [
+    "Dismissal",
+    "ImportFile",
+    "ImportRow",
+    "LibraryImport",
+    "Note",
+    "Rating",
+    "Reading",
+    "ShelfEntry",
+]
 
 
 class Rating(models.Model):

@@ -199,6 +199,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # No form of the site has more fields; the admin's largest has about a hundred.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 
+# One upload of a reader's library from Goodreads or The StoryGraph.
+LIBRARY_IMPORT_MAX_BYTES: int = env.int(
+    "LIBRARY_IMPORT_MAX_BYTES", default=10_000_000, validate=validate.Range(1_000, 100_000_000)
+)
+LIBRARY_IMPORT_MAX_ROWS: int = env.int(
+    "LIBRARY_IMPORT_MAX_ROWS", default=20_000, validate=validate.Range(1, 1_000_000)
+)
+
 # Security. Cookies are bound to HTTPS in production; a demo on http://localhost could not log in.
 HTTPS_ONLY: bool = env.bool("HTTPS_ONLY", default=PRODUCTION)
 SECURE_SSL_REDIRECT = HTTPS_ONLY

@@ -1,0 +1,21 @@
+"""Background front doors to libraries; they call services and hold no logic.
+
+Numbers of imports are passed, never imports. Every task may be delivered twice.
+"""
+
+from celery import shared_task
+
+from ratings.library_import import requests
+from ratings.library_import.working import work_at
+
+
+@shared_task(name=requests.IMPORT_TASK)
+def import_library(import_id: int) -> None:
+    """Work at an import, or its undoing, that nobody works at."""
+    work_at(import_id)
+
+
+@shared_task(name="ratings.tend_imports")
+def tend_imports() -> None:
+    """Send imports again that were left lying, and forget old ones."""
+    requests.tend()
