@@ -12,6 +12,7 @@ from django_htmx.http import HttpResponseClientRedirect, reswap, trigger_client_
 from accounts.models import User
 from catalog.models import Book
 from ratings.marks import marked_for
+from ratings.opinions import opinions_of
 from ratings.settled import settled_books
 
 MAX_NEXT_LENGTH = 1000
@@ -30,7 +31,7 @@ def answer(request: HttpRequest, book: Book, part: str) -> HttpResponse:
     place = request.POST.get("row", "")
     context: dict[str, Any] = {"return_to": return_address(request, book).split("#")[0]}
     if isinstance(request.user, User) and re.fullmatch(r"[0-9]{1,3}", place):
-        settled = settled_books(request.user, {book.pk: int(place)})
+        settled = settled_books(opinions_of(request.user), {book.pk: int(place)})
         context |= {"settled": settled[0] if settled else None, "is_row": True}
     else:
         looks = request.POST.get("look", "").split()

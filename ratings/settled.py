@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from accounts.models import User
 from catalog.models import Book
 from catalog.selectors import visible_books
-from ratings.models import Dismissal, Rating, ShelfEntry
+from ratings.opinions import Opinions
 
 
 @dataclass(frozen=True)
@@ -20,24 +19,19 @@ class SettledBook:
     is_dismissed: bool = False
 
 
-def settled_books(user: User, places: Mapping[int, int]) -> list[SettledBook]:
+def settled_books(opinions: Opinions, places: Mapping[int, int]) -> list[SettledBook]:
     """Return those of the books (id -> place) that the reader has settled, by place."""
-    if not places:
+    said = places.keys() & {*opinions.stars, *opinions.dismissed, *opinions.to_read}
+    if not said:
         return []
-    mine = {"user": user, "book__in": list(places)}
-    stars = dict(Rating.objects.filter(**mine).values_list("book_id", "stars"))
-    dismissed = set(Dismissal.objects.filter(**mine).values_list("book_id", flat=True))
-    to_read = ShelfEntry.objects.filter(**mine, shelf=ShelfEntry.Shelf.TO_READ)
-    said = {*stars, *dismissed, *to_read.values_list("book_id", flat=True)}
-    books = visible_books().filter(pk__in=said)
-    # Stars say more than a dismissal that came at the same time.
     settled = [
+        # Stars say more than a dismissal that came at the same time.
         SettledBook(
             book,
             places[book.pk],
-            stars.get(book.pk),
-            is_dismissed=book.pk in dismissed and book.pk not in stars,
+            opinions.stars.get(book.pk),
+            is_dismissed=book.pk in opinions.dismissed and book.pk not in opinions.stars,
         )
-        for book in books
+        for book in visible_books().filter(pk__in=said)
     ]
-    return sorted(settled, key=lambda one: one.place)
+    return sorted(settled, key=lambda line: (line.place, line.book.pk))

@@ -2,14 +2,15 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
-from django.db.models import Q
+from django.db.models import CharField, Q, Value
 from django.utils.translation import gettext as _
 
+from catalog.language_names import language_name
 from catalog.models import Book, BookGenre, Genre
 from catalog.selectors import visible_books
 
@@ -66,17 +67,34 @@ NO_OPTIONS = ListOptions()
 class Choices:
     """The genres and languages that visible books have, read when first asked for."""
 
-    @cached_property
-    def genres(self) -> list[Genre]:
-        """By name."""
-        shown = BookGenre.objects.filter(book__is_hidden=False).values("genre")
-        return list(Genre.objects.filter(pk__in=shown).order_by("name"))
+    @property
+    def genres(self) -> dict[str, str]:
+        """Slug -> name, by name."""
+        return self._known[0]
+
+    @property
+    def languages(self) -> dict[str, str]:
+        """Code -> name, by name."""
+        return self._known[1]
 
     @cached_property
-    def languages(self) -> list[str]:
-        """Codes, ascending."""
-        codes = visible_books().exclude(language="").order_by("language")
-        return list(codes.values_list("language", flat=True).distinct())
+    def _known(self) -> tuple[dict[str, str], dict[str, str]]:
+        shown = BookGenre.objects.filter(book__is_hidden=False).values("genre")
+        genres = Genre.objects.filter(pk__in=shown).values_list("slug", "name")
+        # A language has no name in the database, a genre always has.
+        none = Value("", CharField())
+        languages = visible_books().exclude(language="").values_list("language", none).distinct()
+        found = list(genres.union(languages, all=True))
+        names = (
+            [row for row in found if row[1]],
+            [(c, language_name(c)) for c, n in found if not n],
+        )
+        by_name = [dict(sorted(rows, key=lambda row: row[1].casefold())) for rows in names]
+        return by_name[0], by_name[1]
+
+
+def _by_name(rows: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return dict(sorted(rows, key=lambda row: row[1].casefold()))
 
 
 @dataclass(frozen=True)
@@ -85,6 +103,8 @@ class ReadOptions:
 
     options: ListOptions
     k: int
+    # The book of which more like it are wanted.
+    like: Book | None = None
     # Field name -> what is wrong with it, for people.
     errors: dict[str, list[str]] = field(default_factory=dict)
 
@@ -117,6 +137,7 @@ def read_options(params: Mapping[str, Any], choices: Choices | None = None) -> R
     if year_from is not None and year_to is not None and year_from > year_to:
         errors["year_to"] = [_("This year is before the first one.")]
         year_from = year_to = None
+    like = read("like", _shown_book, None)
     options = ListOptions(
         genre=read("genre", lambda text: _genre(text, choices), ""),
         language=read("language", lambda text: _language(text, choices), ""),
@@ -124,9 +145,9 @@ def read_options(params: Mapping[str, Any], choices: Choices | None = None) -> R
         year_to=year_to,
         diversity=read("diversity", _fraction, 0.0),
         novelty=read("novelty", _fraction, 0.0),
-        like=read("like", _shown_book, None),
+        like=like.pk if like else None,
     )
-    return ReadOptions(options, k, errors)
+    return ReadOptions(options, k, like, errors)
 
 
 def _whole(text: str, low: int, high: int) -> int:
@@ -151,7 +172,7 @@ def _fraction(text: str) -> float:
 
 
 def _genre(text: str, choices: Choices) -> str:
-    if text not in {genre.slug for genre in choices.genres}:
+    if text not in choices.genres:
         raise _Wrong(_("There is no such genre."))
     return text
 
@@ -162,11 +183,12 @@ def _language(text: str, choices: Choices) -> str:
     return text
 
 
-def _shown_book(text: str) -> int | None:
+def _shown_book(text: str) -> Book | None:
     known = re.fullmatch(r"[0-9]{1,18}", text)
-    if not known or not visible_books().filter(pk=int(text)).exists():
+    book = visible_books().filter(pk=int(text)).first() if known else None
+    if book is None:
         raise _Wrong(_("There is no such book."))
-    return int(text)
+    return book
 
 
 def hidden_and_matching(options: ListOptions) -> tuple[set[int], set[int] | None]:

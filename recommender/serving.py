@@ -33,6 +33,11 @@ class Recommendation:
     # None unless asked for, and where nobody knows anything of the book.
     predicted: PredictedStars | None = None
 
+    @property
+    def other_percent(self) -> int:
+        """What the reader's books that are not named among the reasons contributed together."""
+        return max(0, 100 - sum(reason.percent for reason in self.reasons)) if self.reasons else 0
+
 
 @dataclass(frozen=True)
 class RecommendationList:
@@ -50,12 +55,19 @@ def recommendations_for(
     *,
     options: ListOptions = NO_OPTIONS,
     with_predicted_stars: bool = False,
+    opinions: Opinions | None = None,
 ) -> RecommendationList:
-    """Return the reader's top k, as `recommendations_from` what they have said until now."""
+    """Return the reader's top k, as `recommendations_from` what they have said until now.
+
+    None, with the basis "off", for who wants none. Pass the opinions where they are known.
+    """
     if not user.wants_recommendations:
         return RecommendationList([], "off", None)
     return recommendations_from(
-        opinions_of(user), k, options=options, with_predicted_stars=with_predicted_stars
+        opinions_of(user) if opinions is None else opinions,
+        k,
+        options=options,
+        with_predicted_stars=with_predicted_stars,
     )
 
 

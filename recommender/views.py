@@ -1,23 +1,65 @@
-"""The page of a reader's own list."""
+"""The page of a reader's own list, and the list alone for htmx."""
+
+import re
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django_htmx.http import push_url
 
 from accounts.requests import ReaderRequest
-from catalog.selectors import load_cards
-from ratings.marks import marked
+from ratings.opinions import opinions_of
+from ratings.settled import settled_books
+from recommender.list_options import Choices, read_options
+from recommender.list_page import LENGTHS, chips, interleaved, own_address, sliders
 from recommender.serving import recommendations_for
+
+# What was settled since the page was opened; more lines than this would hide the list.
+MAX_SETTLED = 30
+FORM_ID = "list-options"
 
 
 @require_safe
 @never_cache
 @login_required
 def recommendations(request: ReaderRequest) -> HttpResponse:
-    found = recommendations_for(request.user, k=10, with_predicted_stars=True)
-    books = [item.book for item in found.items]
-    load_cards(books)
-    rows = list(zip(found.items, marked(request.user, books), strict=True))
-    return render(request, "recommender/recommendations.html", {"found": found, "rows": rows})
+    """Show the list; a field that is wrong is named beside it and has its default."""
+    choices = Choices()
+    asked = read_options(request.GET, choices)
+    opinions = opinions_of(request.user)
+    found = recommendations_for(
+        request.user, asked.k, options=asked.options, with_predicted_stars=True, opinions=opinions
+    )
+    settled = settled_books(opinions, _settled_places(request.GET))
+    params = own_address(asked)
+    address = reverse("recommendations") + (f"?{params.urlencode()}" if params else "")
+    context = {
+        "asked": asked,
+        "options": asked.options,
+        "choices": choices,
+        "sliders": sliders(asked.options),
+        "lengths": sorted({*LENGTHS, asked.k}),
+        "found": found,
+        "n_dismissed": len(opinions.dismissed),
+        "rows": interleaved(found.items, settled),
+        "chips": chips(asked, choices),
+        "params": params,
+        "address": address,
+    }
+    htmx = request.htmx  # type: ignore[attr-defined]
+    if not htmx or htmx.history_restore_request:
+        return render(request, "recommender/recommendations.html", context)
+    response = render(request, "recommender/_list.html", context | {"is_part": True})
+    return push_url(response, address) if htmx.trigger == FORM_ID else response
+
+
+def _settled_places(params: QueryDict) -> dict[int, int]:
+    """Read the lines of what was settled, `settled=BOOK-PLACE`, as the list before had them."""
+    found = [
+        re.fullmatch(r"([0-9]{1,18})-([0-9]{1,3})", text)
+        for text in params.getlist("settled")[:MAX_SETTLED]
+    ]
+    return {int(pair[1]): int(pair[2]) for pair in found if pair}

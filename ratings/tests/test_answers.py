@@ -193,10 +193,10 @@ def test_stars_say_more_than_a_dismissal_beside_them(readers):
     book = readers.books[20]
     rate_book(user=readers.bob, book=book, stars=5)
     dismiss_book(user=readers.bob, book=book)
-    [settled] = settled_books(readers.bob, {book.pk: 0})
+    [settled] = settled_books(opinions_of(readers.bob), {book.pk: 0})
     assert (settled.stars, settled.is_dismissed) == (5, False)
-    assert settled_books(readers.bob, {}) == []
-    assert settled_books(readers.charlie, {book.pk: 0}) == []
+    assert settled_books(opinions_of(readers.bob), {}) == []
+    assert settled_books(opinions_of(readers.charlie), {book.pk: 0}) == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -225,5 +225,5 @@ def test_a_book_that_is_dismissed_rated_and_shelved_at_once_is_in_one_state() ->
             Dismissal.objects.filter(user=user, book=book).exists()
             and ShelfEntry.objects.filter(user=user, book=book).exists()
         )
-        [settled] = settled_books(user, {book.pk: 0})
+        [settled] = settled_books(opinions_of(user), {book.pk: 0})
         assert settled.stars == 5
