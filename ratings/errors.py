@@ -1,6 +1,10 @@
 """What can be wrong with an opinion."""
 
+from datetime import date
+
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 
 class RatingError(Exception):
@@ -52,16 +56,62 @@ class TooManyGuestRatings(RatingError):
         )
 
 
-class LibraryFileError(RatingError):
-    """A file that cannot be imported as a whole; nothing of it was stored."""
-
-
-class ImportUnderWay(RatingError):
-    """The reader's last import has not ended yet."""
+class NothingChosen(RatingError):
+    """An edit of many books that names none."""
 
     def __init__(self) -> None:
-        super().__init__(_("Your last import is still at work; please wait until it has ended."))
+        super().__init__(_("Nothing was changed: tick the books first."))
 
 
-class ImportNotPossible(RatingError):
-    """What was asked of an import or of one of its rows does not go, or no longer."""
+class TooManyBooks(RatingError):
+    """An edit of more books than are changed at once."""
+
+    def __init__(self, n_books: int, limit: int) -> None:
+        super().__init__(
+            _("Nothing was changed: at most %(limit)s books at once, not %(n)s.")
+            % {"limit": limit, "n": n_books}
+        )
+
+
+class BooksUnknown(RatingError):
+    """An edit that names books which are not in the catalogue, or not any more."""
+
+    def __init__(self, n_books: int) -> None:
+        text = ngettext(
+            "Nothing was changed: one of the books is not in the catalogue any more.",
+            "Nothing was changed: %(n)s of the books are not in the catalogue any more.",
+            n_books,
+        )
+        super().__init__(text % {"n": n_books})
+
+
+class DayInFuture(RatingError):
+    """A book cannot have been finished on a day to come."""
+
+    def __init__(self, day: date) -> None:
+        super().__init__(
+            _("Nothing was changed: %(day)s is still to come.") % {"day": date_format(day)}
+        )
+
+
+class ShelfReserved(RatingError):
+    """A shelf of a reader's own cannot have the name of one that everybody has."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(_("“%(name)s” is the name of another shelf.") % {"name": name})
+
+
+class NothingToRemove(RatingError):
+    """A removal that would remove nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Nothing was changed: there is nothing to remove from these books."))
+
+
+class InvalidDay(RatingError):
+    """A day that is in no calendar."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            _("Nothing was changed: “%(day)s” is no day like 2024-12-31.") % {"day": text[:40]}
+        )
