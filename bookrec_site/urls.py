@@ -6,13 +6,16 @@ from django.urls import include, path
 from django.views.i18n import set_language
 
 from bookrec_site import views
-from bookrec_site.pages import books, search
+from bookrec_site.pages import books, readers, search
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("books/", books.browse, name="browse"),
     path("books/<int:book_id>/", books.book, name="book"),
     path("search/suggest/", search.suggest, name="search_suggest"),
+    path("readers/like-me/", readers.readers_like_me, name="readers_like_me"),
+    path("readers/<str:username>/", readers.public_profile, name="public_profile"),
+    path("readers/<slug:data_set>/<int:number>/", readers.imported_reader, name="imported_reader"),
     path("", include("accounts.urls")),
     path("", include("catalog.urls")),
     path("", include("ratings.urls")),

@@ -1,33 +1,19 @@
-"""Pages of a reader's own opinions, and the two forms that change them from any page."""
+"""The forms that change opinions from any page."""
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
 from accounts.models import User
-from accounts.requests import ReaderRequest
 from catalog.models import Book
-from catalog.selectors import load_cards, visible_books
+from catalog.selectors import visible_books
 from ratings.answers import answer, ask_to_log_in
 from ratings.errors import BookGone, TooManyGuestRatings
 from ratings.guest import rate_as_guest, remove_guest_rating
-from ratings.marks import MarkedBook, marked
-from ratings.selectors import ratings_for_user, shelf_for_user
 from ratings.services import rate_book, remove_rating, shelve_book, unshelve_book
-
-ROWS_PER_PAGE = 30
-RATING_SORTS = {
-    "recent": ("Latest", ["-updated_at", "-id"]),
-    "best": ("Most stars", ["-stars", "-updated_at", "-id"]),
-    "worst": ("Fewest stars", ["stars", "-updated_at", "-id"]),
-    "title": ("Title", ["book__title", "id"]),
-}
 
 
 @require_POST
@@ -103,40 +89,3 @@ def shelve(request: HttpRequest, book_id: int) -> HttpResponse:
     else:
         messages.error(request, _("Nothing was changed: a book can be added or removed."))
     return answer(request, book, "parts/shelf.html")
-
-
-@require_safe
-@never_cache
-@login_required
-def my_ratings(request: ReaderRequest) -> HttpResponse:
-    sort = request.GET.get("sort", "")
-    if sort not in RATING_SORTS:
-        sort = "recent"
-    order = RATING_SORTS[sort][1]
-    ratings = ratings_for_user(request.user).filter(book__is_hidden=False).order_by(*order)
-    page = Paginator(ratings, ROWS_PER_PAGE).get_page(request.GET.get("page"))
-    rows = [(rating, MarkedBook(rating.book, stars=rating.stars)) for rating in page.object_list]
-    load_cards([rating.book for rating, _mark in rows])
-    return render(
-        request,
-        "ratings/my_ratings.html",
-        {
-            "page": page,
-            "rows": rows,
-            "sort": sort,
-            "sort_choices": [(key, name) for key, (name, _order) in RATING_SORTS.items()],
-        },
-    )
-
-
-@require_safe
-@never_cache
-@login_required
-def my_shelf(request: ReaderRequest) -> HttpResponse:
-    entries = shelf_for_user(request.user).filter(book__is_hidden=False)
-    page = Paginator(entries, ROWS_PER_PAGE).get_page(request.GET.get("page"))
-    books = [entry.book for entry in page.object_list]
-    load_cards(books)
-    return render(
-        request, "ratings/my_shelf.html", {"page": page, "books": marked(request.user, books)}
-    )

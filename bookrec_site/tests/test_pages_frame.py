@@ -30,8 +30,12 @@ def addresses(readers: Readers) -> list[str]:
         reverse("account_login"),
         reverse("account_signup"),
         reverse("recommendations"),
-        reverse("my_ratings"),
-        reverse("my_shelf"),
+        reverse("my_books"),
+        reverse("my_books") + "?ticked=all&shelf=to_read",
+        reverse("reading_history"),
+        reverse("taste"),
+        reverse("readers_like_me"),
+        reverse("public_profile", args=["alice"]),
         "/no/such/page/",
     ]
 
@@ -89,7 +93,7 @@ def test_text_from_outside_is_escaped_everywhere(client):
     answer = client.post(reverse("rate_book", args=[book.pk]), {"stars": 5}, follow=True)
     assert "<script>" not in answer.content.decode()
     assert "&lt;script&gt;" in answer.content.decode()
-    for name in ("home", "my_ratings", "recommendations"):
+    for name in ("home", "my_books", "recommendations"):
         assert "<script>" not in client.get(reverse(name)).content.decode()
 
 

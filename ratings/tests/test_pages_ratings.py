@@ -184,75 +184,10 @@ def test_the_shelf_button_adds_and_removes_and_may_be_pressed_twice(client, read
         assert ShelfEntry.objects.filter(user=readers.bob, book=book).exists() is there
 
 
-@pytest.mark.parametrize("name", ["my_ratings", "my_shelf", "recommendations"])
+@pytest.mark.parametrize("name", ["my_books", "reading_history", "taste", "recommendations"])
 def test_pages_of_ones_own_ask_a_guest_to_log_in(client, readers, name):
     address = reverse(name)
     response = client.get(address)
     assert response.status_code == 302
     assert response["Location"] == f"/account/login/?next={address}"
     assert client.post(address).status_code == 405
-
-
-def test_my_ratings_shows_ones_own_and_nobody_elses(client, readers):
-    client.force_login(readers.alice)
-    rows = client.get(reverse("my_ratings")).context["rows"]
-    assert {mark.book for _, mark in rows} == set(readers.books[:12])
-    client.force_login(readers.bob)
-    rows = client.get(reverse("my_ratings")).context["rows"]
-    assert [(mark.book.title, mark.stars) for _, mark in rows] == [
-        ("Volume 2", 3),
-        ("Volume 1", 3),
-    ]
-    client.force_login(readers.charlie)
-    page = client.get(reverse("my_ratings"))
-    assert page.context["rows"] == []
-    assert "No ratings yet" in page.content.decode()
-
-
-@pytest.mark.parametrize(
-    ("sort", "expected"),
-    [("best", [5, 4, 3, 2, 1]), ("worst", [1, 2, 3, 4, 5])],
-)
-def test_my_ratings_sorts_by_stars(client, readers, sort, expected):
-    client.force_login(readers.alice)
-    rows = client.get(reverse("my_ratings"), {"sort": sort}).context["rows"]
-    stars = [mark.stars for _, mark in rows]
-    assert list(dict.fromkeys(stars)) == expected
-
-
-def test_my_ratings_takes_odd_parameters_with_good_grace(client, readers):
-    client.force_login(readers.alice)
-    for query in ("?page=99", "?page=abc", "?sort=%00", "?page=-1&sort=drop+table"):
-        assert client.get(reverse("my_ratings") + query).status_code == 200
-
-
-def test_a_hidden_book_is_in_no_list_of_ones_own(client, readers):
-    for book in (readers.books[0], readers.books[12]):
-        book.is_hidden = True
-        book.save(update_fields=["is_hidden"])
-    client.force_login(readers.alice)
-    assert len(client.get(reverse("my_ratings")).context["rows"]) == 11
-    assert len(client.get(reverse("my_shelf")).context["books"]) == 1
-
-
-def test_my_shelf_shows_ones_own_with_the_way_off_it(client, readers):
-    client.force_login(readers.alice)
-    page = client.get(reverse("my_shelf"))
-    assert {mark.book for mark in page.context["books"]} == set(readers.books[12:14])
-    assert all(mark.is_shelved for mark in page.context["books"])
-    assert page.content.decode().count('aria-pressed="true">To read') == 2
-    client.force_login(readers.bob)
-    assert "Nothing on the shelf" in client.get(reverse("my_shelf")).content.decode()
-
-
-@pytest.mark.parametrize("name", ["my_ratings", "my_shelf"])
-def test_pages_of_ones_own_ask_few_queries(client, readers, name, django_assert_max_num_queries):
-    client.force_login(readers.alice)
-    with django_assert_max_num_queries(9):
-        client.get(reverse(name))
-
-
-@pytest.mark.parametrize("name", ["my_ratings", "my_shelf", "recommendations"])
-def test_pages_of_ones_own_are_kept_by_no_cache(client, readers, name):
-    client.force_login(readers.alice)
-    assert "no-store" in client.get(reverse(name))["Cache-Control"]
