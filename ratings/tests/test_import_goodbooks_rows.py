@@ -11,6 +11,7 @@ from catalog.tests.goodbooks_folders import (
     BOOKS,
     book,
     write_books,
+    write_dataset,
     write_ratings,
     write_table,
 )
@@ -18,6 +19,11 @@ from ratings.models import Rating
 from ratings.tests.goodbooks_data import import_folder
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_dataset(tmp_path / "goodbooks")
 
 
 def _skipped(folder: Path) -> list[tuple[str, str, str, str]]:
