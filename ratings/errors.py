@@ -115,3 +115,18 @@ class InvalidDay(RatingError):
         super().__init__(
             _("Nothing was changed: “%(day)s” is no day like 2024-12-31.") % {"day": text[:40]}
         )
+
+
+class LibraryFileError(RatingError):
+    """A file that cannot be imported as a whole; nothing of it was stored."""
+
+
+class ImportUnderWay(RatingError):
+    """The reader's last import has not ended yet."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Your last import is still at work; please wait until it has ended."))
+
+
+class ImportNotPossible(RatingError):
+    """What was asked of an import or of one of its rows does not go, or no longer."""
