@@ -28,7 +28,7 @@ def cookies(browser: Browser, goodbooks_site: RunningSite, world: World) -> dict
     held: dict[str, object] = {GUEST: {"cookies": [], "origins": []}}
     for name in (ALICE, BOB, CHARLIE):
         with window(browser, goodbooks_site.url) as seen:
-            seen.page.goto("/login/")
+            seen.page.goto("/account/login/")
             seen.page.get_by_label("Username").fill(name)
             seen.page.get_by_label("Password").first.fill(PASSWORD)
             seen.page.get_by_role("main").get_by_role("button", name="Log in").click()

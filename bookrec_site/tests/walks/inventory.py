@@ -33,8 +33,22 @@ PAGES = (
     Page("browse", (GUEST,), query="?q=nothing+like+it+anywhere"),
     Page("book", (GUEST, CHARLIE, ALICE), keys=("book",)),
     Page("book", (ALICE,), keys=("shelved_book",)),
-    Page("signup", (GUEST,)),
-    Page("login", (GUEST,)),
+    Page("account_signup", (GUEST,)),
+    Page("account_login", (GUEST,)),
+    Page("account_reset_password", (GUEST,)),
+    Page("account_reset_password_done", (GUEST,)),
+    Page("account_reset_password_from_key_done", (GUEST,)),
+    Page("account_email_verification_sent", (GUEST,)),
+    Page("account_inactive", (GUEST,)),
+    Page("account", READERS),
+    Page("account_email", READERS),
+    Page("account_change_password", READERS),
+    Page("account_sessions", READERS),
+    Page("account_tokens", READERS),
+    Page("account_data", READERS),
+    Page("account_reauthenticate", READERS),
+    Page("account_logout", READERS),
+    Page("mfa_index", READERS),
     Page("recommendations", (CHARLIE, BOB, ALICE)),
     Page("dismissed", READERS),
     Page("my_ratings", READERS),
@@ -48,17 +62,58 @@ ANSWERS = (
 )
 
 # Where a guest is asked to log in.
-READERS_ONLY = frozenset({"dismissed", "my_ratings", "my_shelf", "recommendations"})
+READERS_ONLY = frozenset(
+    {
+        "account",
+        "account_change_password",
+        "account_data",
+        "account_email",
+        "account_reauthenticate",
+        "account_sessions",
+        "account_tokens",
+        "dismissed",
+        "mfa_index",
+        "my_ratings",
+        "my_shelf",
+        "recommendations",
+    }
+)
 
 # What a form is sent to, and nothing is shown at.
 FORMS = frozenset(
     {
+        "account_delete",
+        "account_end_others",
+        "account_end_session",
+        "account_privacy",
+        "account_recommendations",
+        "account_revoke_token",
         "dismiss_book",
-        "logout",
         "rate_book",
         "set_language",
         "shelve_book",
         "undo_dismissal",
+    }
+)
+
+# Addresses of old, which lead to the new ones.
+MOVED = frozenset({"login", "logout", "signup"})
+
+# Shown in the middle of something, with the key of a mail or after a first step; accounts/tests
+# go there.
+ON_THE_WAY = frozenset(
+    {
+        "account_confirm_email",
+        "account_confirm_login_code",
+        "account_reset_password_from_key",
+        "account_set_password",
+        "mfa_activate_totp",
+        "mfa_authenticate",
+        "mfa_deactivate_totp",
+        "mfa_download_recovery_codes",
+        "mfa_generate_recovery_codes",
+        "mfa_reauthenticate",
+        "mfa_view_recovery_codes",
     }
 )
 

@@ -17,6 +17,8 @@ from bookrec_site.tests.walks.inventory import (
     ANSWERS,
     FORMS,
     GUEST,
+    MOVED,
+    ON_THE_WAY,
     PAGES,
     READERS_ONLY,
     Page,
@@ -124,7 +126,7 @@ def look(page: Page, role: str, world: World, **headers: str) -> Seen:
 def test_every_address_of_the_site_is_in_the_inventory():
     """A new page is looked at in every way that the others are, or this says what to add."""
     listed = {page.name for page in (*PAGES, *ANSWERS)}
-    assert sorted(names_of_addresses() ^ {*listed, *FORMS}) == []
+    assert sorted(names_of_addresses() ^ {*listed, *FORMS, *MOVED, *ON_THE_WAY}) == []
     assert not listed & FORMS
     sighted = Counter(sight_name(page, role) for page, role in sights())
     assert max(sighted.values()) == 1
@@ -193,4 +195,4 @@ def test_a_guest_is_asked_to_log_in_where_a_reader_is_meant(world, django_db_blo
             if page.name in READERS_ONLY:
                 answer = look(page, GUEST, world).answer
                 assert answer.status_code == 302, page.name
-                assert answer["Location"].startswith("/login/?next="), page.name
+                assert answer["Location"].startswith("/account/login/?next="), page.name
