@@ -1,5 +1,7 @@
 from typing import ClassVar
 
+from allauth.mfa.admin import AuthenticatorAdmin
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.http import HttpRequest
@@ -26,3 +28,19 @@ class ReaderAdmin(UserAdmin):
         *(UserAdmin.fieldsets or ()),
         ("Origin", {"fields": ("source", "external_id")}),
     )
+
+
+admin.site.unregister(Authenticator)
+
+
+@admin.register(Authenticator)
+class SecondStepAdmin(AuthenticatorAdmin):
+    """Lets a curator take the second step off an account whose reader lost it; shows no secret."""
+
+    exclude = ("data",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
+        return False

@@ -240,6 +240,16 @@ def test_deleting_the_account_takes_the_second_step_along(alice):
     assert not Authenticator.objects.exists()
 
 
+def test_the_administration_takes_the_second_step_off_but_shows_no_secret(alice, admin_client):
+    _, secret, _ = turn_on(alice)
+    second = Authenticator.objects.get(type="totp")
+    page = f"/admin/mfa/authenticator/{second.pk}"
+    assert secret not in admin_client.get(f"{page}/change/").content.decode()
+    assert admin_client.post(f"{page}/change/", {"data": "{}"}).status_code == 403
+    admin_client.post(f"{page}/delete/", {"post": "yes"})
+    assert not Authenticator.objects.filter(pk=second.pk).exists()
+
+
 def test_every_page_of_it_is_ours(alice):
     client, _, _ = turn_on(alice)
     for name in (

@@ -147,6 +147,9 @@ def curator(db) -> User:
     "model",
     [
         "accounts_user",
+        "account_emailaddress",
+        "mfa_authenticator",
+        "usersessions_usersession",
         "catalog_book",
         "catalog_author",
         "catalog_series",

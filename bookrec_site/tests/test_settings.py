@@ -46,6 +46,9 @@ def start(code: str, folder: Path, **changes: str) -> subprocess.CompletedProces
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
         ({"TRUSTED_PROXIES": "-1"}, "TRUSTED_PROXIES"),
         ({"DATABASE_URL": "mysql://root@db/books"}, "must name a PostgreSQL database"),
+        ({"EMAIL_VERIFICATION": "perhaps"}, "EMAIL_VERIFICATION"),
+        ({"EMAIL_URL": "carrier-pigeon://roof"}, "EMAIL_URL names no way to send mail"),
+        ({"EMAIL_URL": "smtp://host:port"}, "EMAIL_URL is no address"),
         ({"ARTIFACTS_URL": "https://bucket/prefix"}, "wanted s3://BUCKET/PREFIX"),
         (PRODUCTION | {"SECRET_KEY": ""}, "SECRET_KEY is not set"),
         (PRODUCTION | {"SECRET_KEY": "short"}, "shorter than 32"),
@@ -80,3 +83,15 @@ def test_a_checkout_makes_itself_a_key_that_only_its_owner_can_read(tmp_path: Pa
     assert len(first) >= 50
     assert first == second
     assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+
+
+def test_mail_goes_where_email_url_says(tmp_path: Path) -> None:
+    show = SHOW.format("settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS")
+    done = start(show, tmp_path, EMAIL_URL="submission://ann:pass%2Fword@mail.example.org")
+    assert done.stdout.strip() == "mail.example.org 587 True", done.stderr
+
+
+def test_mail_becomes_files_or_in_production_lines_of_the_log(tmp_path: Path) -> None:
+    show = SHOW.format("settings.EMAIL_BACKEND.split('.')[-2]")
+    assert start(show, tmp_path).stdout.strip() == "filebased"
+    assert start(show, tmp_path, **PRODUCTION).stdout.strip() == "console"
