@@ -16,7 +16,8 @@ from ratings.opinions import opinions_of
 from ratings.settled import settled_books
 
 MAX_NEXT_LENGTH = 1000
-# What a page listens for to renew what it made from opinions; detail: {"book": id}.
+# What a page listens for to renew what it made from opinions. Detail: {"book": id}, and of a row
+# of a list {"row": its place}.
 OPINION_CHANGED = "opinion-changed"
 
 
@@ -28,9 +29,11 @@ def answer(request: HttpRequest, book: Book, part: str) -> HttpResponse:
     """
     if not _is_htmx(request):
         return HttpResponseRedirect(return_address(request, book))
+    detail = {"book": book.pk}
     place = request.POST.get("row", "")
     context: dict[str, Any] = {"return_to": return_address(request, book).split("#")[0]}
     if isinstance(request.user, User) and re.fullmatch(r"[0-9]{1,3}", place):
+        detail["row"] = int(place)
         settled = settled_books(opinions_of(request.user), {book.pk: int(place)})
         context |= {"settled": settled[0] if settled else None, "is_row": True}
     else:
@@ -44,7 +47,7 @@ def answer(request: HttpRequest, book: Book, part: str) -> HttpResponse:
     response = render(request, "ratings/_answer.html", context)
     if context.get("is_row") and context["settled"] is None:
         reswap(response, "none")
-    return trigger_client_event(response, OPINION_CHANGED, {"book": book.pk}, after="swap")
+    return trigger_client_event(response, OPINION_CHANGED, detail, after="swap")
 
 
 def ask_to_log_in(request: HttpRequest, book: Book) -> HttpResponse:

@@ -18,7 +18,7 @@ from recommender.list_page import LENGTHS, chips, interleaved, own_address, slid
 from recommender.serving import recommendations_for
 
 # What was settled since the page was opened; more lines than this would hide the list.
-MAX_SETTLED = 30
+MAX_SETTLED = 50
 FORM_ID = "list-options"
 
 

@@ -98,7 +98,10 @@ def test_a_row_gives_way_to_what_was_settled(client, readers, bob, name, fields,
         html = response.content.decode()
         assert html.startswith("<li")
         assert said in html
-        assert f'name="settled" value="{book.pk}-3"' in html
+        assert f'data-settled="{book.pk}-3"' in html
+        assert json.loads(response["HX-Trigger-After-Swap"]) == {
+            "opinion-changed": {"book": book.pk, "row": 3}
+        }
         assert f'action="{reverse(undo, args=[book.pk])}"' in html
         assert "HX-Reswap" not in response
     # What undoes it leaves the line to the list that is fetched anew.
