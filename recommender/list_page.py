@@ -66,6 +66,21 @@ def sliders(options: ListOptions) -> list[Slider]:
     ]
 
 
+def wrong_fields(asked: ReadOptions) -> list[tuple[str, str]]:
+    """Return (what the form calls a field, what is wrong with it)."""
+    labels = {
+        "k": _("Length of the list"),
+        "genre": _("Genre"),
+        "language": _("Language"),
+        "year_from": _("First published"),
+        "year_to": _("First published"),
+        "diversity": _("Variety"),
+        "novelty": _("Discovery"),
+        "like": _("More like this"),
+    }
+    return [(labels[name], text) for name, texts in asked.errors.items() for text in texts]
+
+
 def own_address(asked: ReadOptions) -> QueryDict:
     """Return the parameters that ask for this list again, and nothing else."""
     params = QueryDict(mutable=True)

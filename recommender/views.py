@@ -14,7 +14,7 @@ from accounts.requests import ReaderRequest
 from ratings.opinions import opinions_of
 from ratings.settled import settled_books
 from recommender.list_options import Choices, read_options
-from recommender.list_page import LENGTHS, chips, interleaved, own_address, sliders
+from recommender.list_page import LENGTHS, chips, interleaved, own_address, sliders, wrong_fields
 from recommender.serving import recommendations_for
 
 # What was settled since the page was opened; more lines than this would hide the list.
@@ -40,6 +40,7 @@ def recommendations(request: ReaderRequest) -> HttpResponse:
         "asked": asked,
         "options": asked.options,
         "choices": choices,
+        "wrong": wrong_fields(asked),
         "sliders": sliders(asked.options),
         "lengths": sorted({*LENGTHS, asked.k}),
         "found": found,
