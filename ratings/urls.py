@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import include, path
 
 from ratings import dismissal_views, views
 from ratings.pages import history, my_books, taste
@@ -17,4 +17,5 @@ urlpatterns = [
     # Where these books were shown once; bookmarks and old links go on.
     path("ratings/", my_books.old_address, {"shelf": "read"}, name="my_ratings"),
     path("to-read/", my_books.old_address, {"shelf": "to_read"}, name="my_shelf"),
+    path("library/", include("ratings.library_urls")),
 ]

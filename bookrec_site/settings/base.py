@@ -201,7 +201,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 
 # One upload of a reader's library from Goodreads or The StoryGraph.
 LIBRARY_IMPORT_MAX_BYTES: int = env.int(
-    "LIBRARY_IMPORT_MAX_BYTES", default=10_000_000, validate=validate.Range(1_000, 100_000_000)
+    "LIBRARY_IMPORT_MAX_BYTES", default=10 * 2**20, validate=validate.Range(1_000, 100 * 2**20)
 )
 LIBRARY_IMPORT_MAX_ROWS: int = env.int(
     "LIBRARY_IMPORT_MAX_ROWS", default=20_000, validate=validate.Range(1, 1_000_000)

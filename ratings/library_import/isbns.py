@@ -6,7 +6,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-_BARE: Final = re.compile(r"[0-9]{7,9}[0-9X]|[0-9]{13}")
+_BARE: Final = re.compile(r"[0-9]{5,9}[0-9X]|[0-9]{13}")
 _SCIENTIFIC: Final = re.compile(r"[0-9]([.,][0-9]+)?E\+?[0-9]{1,2}")
 
 

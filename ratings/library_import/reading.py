@@ -86,9 +86,7 @@ def read_table(content: bytes) -> Table:
         text = text.partition("\n")[2]
     if not text.strip():
         raise LibraryFileError(_("The file is empty."))
-    headers = {delimiter: _header(text, delimiter) for delimiter in _DELIMITERS}
-    best = max(headers, key=lambda delimiter: recognized(headers[delimiter]))
-    names = headers[best]
+    best, names = _header(text)
     if len(names) > MAX_COLUMNS:
         raise LibraryFileError(
             _("The first row has %(n)s columns; no export has more than 40.") % {"n": len(names)}
@@ -125,10 +123,25 @@ def _encoding(content: bytes) -> str:
     return "utf-8"
 
 
-def _header(text: str, delimiter: str) -> list[str]:
-    for _line, cells in _records(text, delimiter):
-        return cells
-    raise LibraryFileError(_("The file is empty."))
+def _header(text: str) -> tuple[str, list[str]]:
+    """Return the delimiter that makes most sense of the first row, and the names in it."""
+    found: dict[str, list[str]] = {}
+    problem = LibraryFileError(_("The file is empty."))
+    for delimiter in _DELIMITERS:
+        try:
+            _line, names = next(_records(text, delimiter), (0, []))
+        except LibraryFileError as error:
+            if delimiter == _DELIMITERS[0]:
+                problem = error
+            continue
+        while names and not names[-1].strip():
+            names.pop()
+        if names:
+            found[delimiter] = names
+    if not found:
+        raise problem
+    best = max(found, key=lambda delimiter: recognized(found[delimiter]))
+    return best, found[best]
 
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
