@@ -27,6 +27,7 @@ from recommender.engine import (
     TwoStageRanker,
 )
 from recommender.engine.embeddings.dot_product import DotProductPredictor
+from recommender.engine.probes import ProbePool
 from recommender.engine.stars import StarsPredictor
 from recommender.metrics import model_metrics
 from recommender.models import TrainingRun
@@ -73,6 +74,11 @@ class ActiveModel:
     def usual_similarity(self) -> float:
         """How similar a book and the one most like it usually are (`LinearRanker`)."""
         return self.linear.usual_similarity
+
+    @cached_property
+    def probes(self) -> ProbePool:
+        """The books to choose from when a stranger is asked what they have read."""
+        return ProbePool.of(self.linear, self.popularity, self.catalog)
 
     @cached_property
     def popular(self) -> NDArray[np.int64]:

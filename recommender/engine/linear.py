@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from scipy.sparse import csr_array
 
 from recommender.engine.artifact import Part
 from recommender.engine.catalog import Catalog
@@ -199,6 +200,25 @@ class LinearRanker(Ranker):
         between[rows, column_of[joined[found]]] = weights[found + (ends - after)[rows]]
         between /= self._array("score_scale")[candidates]
         return between
+
+    def weight_rows(self, items: NDArray[np.int64]) -> csr_array:
+        """Return what some items say for all items: their rows of B, (len(items), n_items).
+
+        Parameters
+        ----------
+        items : int64 array, shape (n,). Item indices.
+
+        Returns
+        -------
+        CSR float32, a copy. Not multiplied by ``score_scale``.
+        """
+        indptr, indices, weights = (self._array(name) for name in _ARRAYS[:3])
+        starts, ends = indptr[items], indptr[items + 1]
+        columns = _joined(indices, starts, ends)
+        between = _joined(weights, starts, ends) / self._array("score_scale")[columns]
+        after = np.concatenate(([0], np.cumsum(ends - starts)))
+        rows: csr_array = csr_array((between, columns, after), shape=(len(items), self.n_items))
+        return rows
 
     def scores(self, profile: Profile) -> NDArray[np.float32]:
         """Return the score of every item; see ``Ranker.scores``.
