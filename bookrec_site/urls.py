@@ -5,11 +5,16 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from bookrec_site import views
-from bookrec_site.pages import books, readers, search
+from bookrec_site.pages import books, home, onboarding, readers, search, tryout
 
 urlpatterns = [
-    path("", views.home, name="home"),
+    path("", home.home, name="home"),
+    path("welcome/", onboarding.welcome, name="welcome"),
+    path("welcome/list/", onboarding.welcome_list, name="welcome_list"),
+    path("welcome/done/", onboarding.welcome_done, name="welcome_done"),
+    path("try/", tryout.try_out, name="try_out"),
+    path("try/list/", tryout.try_out_list, name="try_out_list"),
+    path("try/forget/", tryout.start_over, name="start_over"),
     path("books/", books.browse, name="browse"),
     path("books/<int:book_id>/", books.book, name="book"),
     path("search/suggest/", search.suggest, name="search_suggest"),

@@ -72,6 +72,12 @@ def most_read(taken: set[int], k: int, wanted: Q = EVERY_BOOK) -> list[Book]:
     return books
 
 
+def most_read_ids(taken: set[int], k: int) -> list[int]:
+    """Return the ids of the books with the most ratings."""
+    others = visible_books().exclude(pk__in=taken).order_by("-ratings_count", "id")
+    return list(others.values_list("pk", flat=True)[:k])
+
+
 def books_by_id(ids: Iterable[int]) -> dict[int, Book]:
     """Return those of the books that exist and are shown, with what a card needs."""
     books = list(visible_books().filter(pk__in=list(ids)))

@@ -19,6 +19,9 @@ from bookrec_site.tests.running_site import (
     working,
 )
 
+# The world of two tastes, for pages that show lists.
+from recommender.tests.conftest import artifacts, trained, two_tastes  # noqa: F401
+
 
 @pytest.fixture(scope="session")
 def goodbooks_site(tmp_path_factory) -> Iterator[RunningSite]:

@@ -66,24 +66,6 @@ def test_who_rated_nothing_is_told_that_the_list_is_everybodys(client, trained):
     assert len(titles(response)) == 10
 
 
-def test_home_shows_ten_to_a_reader_with_five_ratings(client, dragon_lover):
-    client.force_login(dragon_lover)
-    response = client.get(reverse("home"))
-    assert "Your next ten" in response.content.decode()
-    assert len(response.context["rows"]) == 10
-
-
-def test_home_asks_a_reader_with_fewer_for_the_rest(client, trained):
-    bob = UserFactory(username="bob")
-    for book in trained["Dragon"][:2]:
-        rate_book(user=bob, book=book, stars=4)
-    client.force_login(bob)
-    response = client.get(reverse("home"))
-    assert "3 more" in response.content.decode()
-    assert "2 of 5 rated" in response.content.decode()
-    assert {mark.stars for mark in response.context["books"]} <= {None, 4}
-
-
 def test_similar_books_are_of_the_same_kind(client, trained):
     response = client.get(trained["Dragon"][0].get_absolute_url())
     similar = [mark.book.title for mark in response.context["similar"]]
