@@ -96,6 +96,10 @@ class ShelfEntry(models.Model):
             ),
             models.CheckConstraint(condition=~Q(shelf=""), name="shelf_entry_shelf_named"),
         ]
+        indexes: ClassVar[list[models.Index]] = [
+            # All shelves of a reader: neither of the partial indexes above answers that.
+            models.Index(fields=["user", "book"], name="shelf_entry_by_user"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.book_id} on {self.user_id}'s {self.shelf}"
