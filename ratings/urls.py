@@ -18,4 +18,5 @@ urlpatterns = [
     path("ratings/", my_books.old_address, {"shelf": "read"}, name="my_ratings"),
     path("to-read/", my_books.old_address, {"shelf": "to_read"}, name="my_shelf"),
     path("library/", include("ratings.library_urls")),
+    path("account/export/", include("ratings.export_urls")),
 ]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Self
 
 from django.utils.translation import gettext as _
@@ -79,11 +80,15 @@ class Columns:
             )
         return cls(tuple(names), best)
 
+    @cached_property
+    def _keys(self) -> tuple[str, ...]:
+        return tuple(map(_key, self.names))
+
     def by_name(self, cells: Sequence[str]) -> dict[str, str]:
         """Return the cells by the names of their columns; of two columns of a name, the first."""
         named: dict[str, str] = {}
-        for name, cell in zip(self.names, cells, strict=False):
-            named.setdefault(_key(name), cell)
+        for key, cell in zip(self._keys, cells, strict=False):
+            named.setdefault(key, cell)
         return named
 
 
