@@ -6,6 +6,7 @@ from django.urls import include, path
 from django.views.i18n import set_language
 
 from bookrec_site.pages import books, home, onboarding, readers, search, tryout
+from bookrec_site.pages import map as map_pages
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -17,6 +18,10 @@ urlpatterns = [
     path("try/forget/", tryout.start_over, name="start_over"),
     path("books/", books.browse, name="browse"),
     path("books/<int:book_id>/", books.book, name="book"),
+    path("map/", map_pages.book_map, name="map"),
+    path("map/<slug:token>/<slug:name>", map_pages.map_file, name="map_file"),
+    path("map/books/<int:book_id>/", map_pages.map_book, name="map_book"),
+    path("map/mine/", map_pages.my_marks, name="map_mine"),
     path("search/suggest/", search.suggest, name="search_suggest"),
     path("readers/like-me/", readers.readers_like_me, name="readers_like_me"),
     path("readers/<str:username>/", readers.public_profile, name="public_profile"),

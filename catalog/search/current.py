@@ -11,16 +11,16 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import DatabaseError, connection
-from django.db.models import Count, Func, JSONField, OuterRef, Sum
+from django.db.models import Func, JSONField, OuterRef
 
-from catalog.models import Authorship, Book, CatalogChange, Volume
+from catalog.models import Authorship, Book, Volume
 from catalog.search.finding import Matches, look_up, titles_like
 from catalog.search.index import Entry, Index, Kind, entry_of
 from catalog.search.words import words_of_name, words_of_search_text
+from catalog.versions import Version, catalog_version
 
 logger = logging.getLogger(__name__)
 
-Version = tuple[int, int]
 _REMEMBERED = 64
 
 
@@ -48,7 +48,7 @@ class _Holder:
         return titles_like(self._current().index, title)
 
     def _current(self) -> "_Held":
-        version = _version()
+        version = catalog_version()
         held = self._held
         if held and held.version == version:
             return held
@@ -57,7 +57,7 @@ class _Holder:
             self._lock.acquire()
         try:
             # Read before the rows: what changes between the two is noticed next time.
-            version = _version() if has_waited else version
+            version = catalog_version() if has_waited else version
             if self._held and self._held.version == version:
                 return self._held
             start = time.perf_counter()
@@ -80,12 +80,6 @@ class _Holder:
         finally:
             # What was opened here must not be shared by processes that are forked from this one.
             connection.close()
-
-
-def _version() -> Version:
-    """Return what no two states of the catalogue have in common; see `CatalogChange`."""
-    found = CatalogChange.objects.aggregate(n=Count("id"), total=Sum("id"))
-    return found["n"], int(found["total"] or 0)
 
 
 def _entries() -> list[Entry]:

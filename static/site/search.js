@@ -97,6 +97,12 @@
 
     function go(option, event) {
       const address = option.dataset.href;
+      if ("pick" in form.dataset && option.dataset.book) {
+        close();
+        // The page has something better to do with a book than to leave.
+        form.dispatchEvent(new CustomEvent("pick", { detail: Number(option.dataset.book), bubbles: true }));
+        return;
+      }
       if (event.ctrlKey || event.metaKey || event.button === 1) {
         window.open(address, "_blank", "noopener");
       } else {
@@ -132,7 +138,14 @@
       }
     });
     input.addEventListener("blur", close);
-    form.addEventListener("submit", close);
+    form.addEventListener("submit", (event) => {
+      const first = options.find((option) => option.dataset.book);
+      if ("pick" in form.dataset && !list.hidden && first) {
+        event.preventDefault();
+        go(first, event);
+      }
+      close();
+    });
     // The field keeps the focus while an option is pressed.
     list.addEventListener("pointerdown", (event) => event.preventDefault());
     list.addEventListener("pointermove", (event) => {
