@@ -1,17 +1,30 @@
-"""Errors of the API as RFC 9457 problem details."""
+"""What is answered to requests that fail: pages, and RFC 9457 problem details below the API."""
 
+import sys
 from http import HTTPStatus
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from catalog.selectors import load_cards
+from ratings.marks import marked, marked_for
+from recommender.serving import popular_books
+
 MEDIA_TYPE = "application/problem+json"
 API_PREFIX = "/api/"
+# Books that a page that is not there offers instead.
+N_IDEAS = 6
+# Seconds; a database that was restarted is back by then.
+RETRY_AFTER = 10
 
 
 def problem(status: int, detail: str, **members: object) -> dict[str, object]:
@@ -58,7 +71,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an unknown address: a problem below the API, a page elsewhere."""
     if not request.path.startswith(API_PREFIX):
-        return defaults.page_not_found(request, exception)
+        ideas = popular_books(k=N_IDEAS)
+        load_cards(ideas, with_series=False)
+        # A middleware before the one that finds the user may raise it too.
+        known = hasattr(request, "user")
+        books = marked_for(request, ideas) if known else marked(AnonymousUser(), ideas)
+        return render(request, "404.html", {"books": books}, status=404)
     return JsonResponse(
         problem(404, f"There is nothing at {request.path[:200]}."),
         status=404,
@@ -67,7 +85,12 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer our own mistake: what happened is in the log, not in the answer."""
+    """Answer our own mistake: what happened is in the log, not in the answer.
+
+    A database that cannot be reached, or does not answer in time, is none: 503, try again.
+    """
+    if isinstance(sys.exception(), OperationalError | InterfaceError):
+        return _database_away(request)
     if not request.path.startswith(API_PREFIX):
         return defaults.server_error(request)
     return JsonResponse(
@@ -75,3 +98,19 @@ def server_error(request: HttpRequest) -> HttpResponse:
         status=500,
         content_type=MEDIA_TYPE,
     )
+
+
+def _database_away(request: HttpRequest) -> HttpResponse:
+    response: HttpResponse
+    if request.path.startswith(API_PREFIX):
+        response = JsonResponse(
+            problem(503, "The database cannot be reached; try again soon."),
+            status=503,
+            content_type=MEDIA_TYPE,
+        )
+    else:
+        # Without a context of the request: that would ask for the reader and their session.
+        response = HttpResponse(render_to_string("503.html"), status=503)
+    response["Retry-After"] = str(RETRY_AFTER)
+    response["Cache-Control"] = "no-store"
+    return response

@@ -2,10 +2,21 @@
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
+from django.contrib.sitemaps import views as sitemaps
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from bookrec_site.pages import books, home, onboarding, readers, search, tryout
+from bookrec_site.pages import (
+    authors,
+    book,
+    books,
+    home,
+    onboarding,
+    readers,
+    robots,
+    search,
+    tryout,
+)
 from bookrec_site.pages import map as map_pages
 
 urlpatterns = [
@@ -17,7 +28,6 @@ urlpatterns = [
     path("try/list/", tryout.try_out_list, name="try_out_list"),
     path("try/forget/", tryout.start_over, name="start_over"),
     path("books/", books.browse, name="browse"),
-    path("books/<int:book_id>/", books.book, name="book"),
     path("map/", map_pages.book_map, name="map"),
     path("map/<slug:token>/<slug:name>", map_pages.map_file, name="map_file"),
     path("map/books/<int:book_id>/", map_pages.map_book, name="map_book"),
@@ -26,11 +36,24 @@ urlpatterns = [
     path("readers/like-me/", readers.readers_like_me, name="readers_like_me"),
     path("readers/<str:username>/", readers.public_profile, name="public_profile"),
     path("readers/<slug:data_set>/<int:number>/", readers.imported_reader, name="imported_reader"),
+    path("books/<int:book_id>/", book.book, name="book"),
+    path("authors/", authors.authors, name="authors"),
+    path("authors/<int:author_id>/", authors.author, name="author"),
+    path("series/", authors.all_series, name="all_series"),
+    path("series/<int:series_id>/", authors.series, name="series"),
     path("", include("accounts.urls")),
     path("", include("catalog.urls")),
     path("", include("ratings.urls")),
     path("", include("recommender.urls")),
     path("api/v1/", include("bookrec_site.api_urls")),
+    path("robots.txt", robots.robots),
+    path("sitemap.xml", sitemaps.index, {"sitemaps": robots.SITEMAPS}, name="sitemap"),
+    path(
+        "sitemap-<section>.xml",
+        sitemaps.sitemap,
+        {"sitemaps": robots.SITEMAPS},
+        name="django.contrib.sitemaps.views.sitemap",
+    ),
     path("language/", set_language, name="set_language"),
     path("health/", include("bookrec_site.health_urls")),
     # The administration's own log-in neither slows anybody down nor asks for a second step.

@@ -7,25 +7,31 @@ from typing import Any, TypeVar
 
 from django.db.models import F, Model, QuerySet
 from django.http import Http404, QueryDict
+from django.utils.translation import gettext_lazy as _
 
-from catalog.models import Author, Series
+from catalog.models import Author, Series, Tag
+from catalog.periods import Period, period_by_key
 from catalog.search import MAX_QUERY_LENGTH, Found, find
+from catalog.telling_tags import is_telling
 
 # What `?sort=` understands. Ties end with the id, so pages never overlap.
 SORTS: dict[str, list[Any]] = {
     "popular": ["-ratings_count", "id"],
     "rating": [F("average_rating").desc(nulls_last=True), "-ratings_count", "id"],
     "year": [F("publication_year").desc(nulls_last=True), "-ratings_count", "id"],
+    "oldest": [F("publication_year").asc(nulls_last=True), "-ratings_count", "id"],
     "title": ["title", "id"],
 }
 BEST_MATCH = "best"
 SORT_NAMES = {
-    BEST_MATCH: "Best match",
-    "popular": "Popular",
-    "rating": "Best rated",
-    "year": "Newest",
-    "title": "Title",
+    BEST_MATCH: _("Best match"),
+    "popular": _("Popular"),
+    "rating": _("Best rated"),
+    "year": _("Newest"),
+    "oldest": _("Oldest"),
+    "title": _("Title"),
 }
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,4})?")
 
 Named = TypeVar("Named", bound=Model)
 
@@ -36,6 +42,10 @@ class Filters:
 
     query: str = ""
     genre_slug: str = ""
+    # A code as stored, or UNKNOWN_LANGUAGE.
+    language: str = ""
+    period: Period | None = None
+    tag: Tag | None = None
     author: Author | None = None
     series: Series | None = None
     # A key of SORTS, or BEST_MATCH when there is a query.
@@ -48,29 +58,64 @@ class Filters:
 
     @property
     def sort_choices(self) -> list[tuple[str, str]]:
-        return [(key, name) for key, name in SORT_NAMES.items() if self.query or key != BEST_MATCH]
+        return [
+            (key, str(name)) for key, name in SORT_NAMES.items() if self.query or key != BEST_MATCH
+        ]
 
     @property
     def default_sort(self) -> str:
         return BEST_MATCH if self.query else "popular"
 
+    @property
+    def are_any(self) -> bool:
+        return any(
+            (
+                self.query,
+                self.genre_slug,
+                self.language,
+                self.period,
+                self.tag,
+                self.author,
+                self.series,
+            )
+        )
+
 
 def read_filters(params: QueryDict) -> Filters:
-    """Read `q`, `genre`, `author`, `series` and `sort`.
+    """Read `q`, `genre`, `language`, `decade`, `tag`, `author`, `series` and `sort`.
 
-    A sort that we do not know gives way to the usual one; an author or series that does not
-    exist raises Http404, because all books would be the wrong answer to it.
+    A sort that we do not know gives way to the usual one; a period, tag, author or series that
+    does not exist raises Http404, because all books would be the wrong answer to it.
     """
     query = " ".join(params.get("q", "").replace("\0", " ").split())[:MAX_QUERY_LENGTH].strip()
     sorts = {*SORTS, BEST_MATCH} if query else set(SORTS)
     sort = params.get("sort", "")
+    language = params.get("language", "")
+    if language and not _LANGUAGE.fullmatch(language):
+        raise Http404("There is no such language.")
+    decade = params.get("decade", "")
+    period = period_by_key(decade)
+    if decade and not period:
+        raise Http404("There is no such decade.")
     return Filters(
         query=query,
         genre_slug=params.get("genre", "").replace("\0", ""),
+        language=language,
+        period=period,
+        tag=_telling_tag(params.get("tag", "")),
         author=_by_id(Author.objects.all(), params.get("author", "")),
         series=_by_id(Series.objects.all(), params.get("series", "")),
         sort=sort if sort in sorts else BEST_MATCH if query else "popular",
     )
+
+
+def _telling_tag(name: str) -> Tag | None:
+    if not name:
+        return None
+    tag = Tag.objects.filter(name=name).first() if "\0" not in name and is_telling(name) else None
+    if tag is None:
+        raise Http404("There is no such tag.")
+    return tag
 
 
 def _by_id(rows: QuerySet[Named], text: str) -> Named | None:

@@ -6,6 +6,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
+from catalog.sort_keys import last_name_key, title_key
+from catalog.telling_tags import tag_label
+
 
 class Source(models.TextChoices):
     """Where a catalogue record came from."""
@@ -17,19 +20,35 @@ class Source(models.TextChoices):
 
 class Author(models.Model):
     name = models.CharField(max_length=250, unique=True)
+    sort_key = last_name_key()
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["sort_key", "name", "id"], name="author_by_last_name"),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("author", args=[self.pk])
 
 
 class Series(models.Model):
     name = models.CharField(max_length=250, unique=True)
+    sort_key = title_key()
 
     class Meta:
         verbose_name_plural = "series"
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["sort_key", "name", "id"], name="series_by_name"),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("series", args=[self.pk])
 
 
 class Genre(models.Model):
@@ -52,6 +71,11 @@ class Tag(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def label(self) -> str:
+        """The name as people write it: shelves on Goodreads have hyphens for spaces."""
+        return tag_label(self.name)
 
 
 class Book(models.Model):
@@ -124,6 +148,12 @@ class Book(models.Model):
                 F("ratings_count").desc(),
                 "id",
                 name="book_by_popularity",
+                condition=Q(is_hidden=False),
+            ),
+            # Counts what the browse page filters by, likewise.
+            models.Index(
+                fields=["language", "publication_year", "id"],
+                name="book_by_language",
                 condition=Q(is_hidden=False),
             ),
             models.Index(fields=["goodreads_book_id"], name="book_by_goodreads_id"),

@@ -5,24 +5,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import (
-    Count,
-    F,
-    OuterRef,
-    Prefetch,
-    QuerySet,
-    prefetch_related_objects,
-)
+from django.db.models import Count, F, OuterRef, Prefetch, QuerySet, prefetch_related_objects
 from django.db.models.functions import JSONObject
 
-from catalog.filters import BEST_MATCH, SORTS, Filters
-from catalog.models import Authorship, Book, BookGenre, DataImport, Genre, Series, Volume
+from catalog.models import (
+    Author,
+    Authorship,
+    Book,
+    BookGenre,
+    BookTag,
+    DataImport,
+    Series,
+    Volume,
+)
+from catalog.telling_tags import RATERS_PER_TAG
 
-
-@dataclass(frozen=True)
-class GenreCount:
-    genre: Genre
-    n_books: int
+# Of the hundred or so that a book has; nearly all telling ones are among them.
+MAX_TAG_NAMES = 60
 
 
 @dataclass(frozen=True)
@@ -34,42 +33,17 @@ class SeriesVolumes:
     volumes: list[Volume]
 
 
+@dataclass(frozen=True)
+class SeriesOfAuthor:
+    """A series, and how many of its books the author had a part in."""
+
+    series: Series
+    n_books: int
+
+
 def visible_books() -> QuerySet[Book]:
     """Return the books that readers may see."""
     return Book.objects.filter(is_hidden=False)
-
-
-def books_matching(filters: Filters) -> QuerySet[Book]:
-    """Return the visible books that meet every filter, in the order asked for.
-
-    Their long texts are not loaded: no list shows them, and sorting would carry them along.
-    """
-    books = _without_genre(filters).defer("description", "search_text")
-    if filters.genre_slug:
-        books = books.filter(book_genres__genre__slug=filters.genre_slug)
-    if filters.sort == BEST_MATCH:
-        return filters.found.best_first(books)
-    return books.order_by(*SORTS[filters.sort])
-
-
-def genre_counts(filters: Filters) -> list[GenreCount]:
-    """Return the genres of what the other filters leave, each with its books, fullest first."""
-    books = _without_genre(filters).order_by().values("pk")
-    rows = (
-        Genre.objects.filter(book_genres__book__in=books)
-        .annotate(n_books=Count("book_genres"))
-        .order_by("-n_books", "name")
-    )
-    return [GenreCount(genre, genre.n_books) for genre in rows]
-
-
-def _without_genre(filters: Filters) -> QuerySet[Book]:
-    books = filters.found.books if filters.query else visible_books()
-    if filters.author:
-        books = books.filter(authorships__author=filters.author)
-    if filters.series:
-        books = books.filter(volumes__series=filters.series)
-    return books
 
 
 def load_cards(books: Iterable[Book], *, with_series: bool = True) -> None:
@@ -94,6 +68,24 @@ def with_genres(books: QuerySet[Book]) -> QuerySet[Book]:
     )
 
 
+def for_comparison(books: QuerySet[Book], *, with_texts: bool = False) -> QuerySet[Book]:
+    """Give each book what tells it from others, beside its authors (`load_cards`).
+
+    That is `genre_list`, `series_ids` and `series_names`, and `tag_names`: what readers shelved
+    it as, the most used first. Tags that hardly anybody used for it are left out; of the others
+    `catalog.telling_tags` tells which mean something.
+    """
+    volumes = Volume.objects.filter(book=OuterRef("pk")).order_by("position")
+    tags = BookTag.objects.filter(
+        book=OuterRef("pk"), count__gte=OuterRef("ratings_count") / RATERS_PER_TAG
+    ).order_by("-count", "tag_id")
+    return with_genres(books if with_texts else books.defer("description", "search_text")).annotate(
+        series_ids=ArraySubquery(volumes.values("series_id")),
+        series_names=ArraySubquery(volumes.values("series__name")),
+        tag_names=ArraySubquery(tags.values("tag__name")[:MAX_TAG_NAMES]),
+    )
+
+
 def series_of(book: Book) -> list[SeriesVolumes]:
     """Return the book's series with their visible volumes, numbered ones first and in order.
 
@@ -101,18 +93,39 @@ def series_of(book: Book) -> list[SeriesVolumes]:
     """
     volumes: dict[int, list[Volume]] = defaultdict(list)
     own: list[Volume] = []
-    for volume in (
-        Volume.objects.filter(
-            series__in=Volume.objects.filter(book=book).values("series"), book__is_hidden=False
-        )
-        .select_related("book", "series")
-        .order_by(F("number").asc(nulls_last=True), "label", "book__publication_year", "id")
-    ):
+    series = Volume.objects.filter(book=book).values("series")
+    for volume in _in_order(Volume.objects.filter(series__in=series)):
         volumes[volume.series_id].append(volume)
         if volume.book_id == book.pk:
             own.append(volume)
     own.sort(key=lambda volume: volume.position)
     return [SeriesVolumes(volume.series, volume, volumes[volume.series_id]) for volume in own]
+
+
+def volumes_of(series: Series) -> list[Volume]:
+    """Return the visible volumes of a series, numbered ones first and in order."""
+    return list(_in_order(Volume.objects.filter(series=series)))
+
+
+def _in_order(volumes: QuerySet[Volume]) -> QuerySet[Volume]:
+    return (
+        volumes.filter(book__is_hidden=False)
+        .select_related("book", "series")
+        .defer("book__description", "book__search_text")
+        .order_by(F("number").asc(nulls_last=True), "label", "book__publication_year", "id")
+    )
+
+
+def series_of_author(author: Author) -> list[SeriesOfAuthor]:
+    """Return the series that the author's visible books are in, the fullest first."""
+    rows = (
+        Series.objects.filter(
+            volumes__book__authorships__author=author, volumes__book__is_hidden=False
+        )
+        .annotate(n_books=Count("volumes__book", distinct=True))
+        .order_by("-n_books", "sort_key", "id")
+    )
+    return [SeriesOfAuthor(series, series.n_books) for series in rows]
 
 
 def latest_import() -> DataImport | None:

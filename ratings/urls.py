@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from ratings import dismissal_views, views
+from ratings import book_views, dismissal_views, views
 from ratings.pages import history, my_books, taste
 
 urlpatterns = [
@@ -19,4 +19,8 @@ urlpatterns = [
     path("to-read/", my_books.old_address, {"shelf": "to_read"}, name="my_shelf"),
     path("library/", include("ratings.library_urls")),
     path("account/export/", include("ratings.export_urls")),
+    path("books/<int:book_id>/shelves/", book_views.change_shelf, name="change_shelf"),
+    path("books/<int:book_id>/read/", book_views.change_read, name="change_read"),
+    path("books/<int:book_id>/note/", book_views.change_note, name="change_note"),
+    path("books/<int:book_id>/yours/", book_views.yours, name="yours"),
 ]

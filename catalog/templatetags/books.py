@@ -5,7 +5,9 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from catalog.genre_names import genre_name as name_of_genre
 from catalog.language_names import language_name as name_of_language
 from catalog.models import Book
 
@@ -40,7 +42,18 @@ def year(value: int | None) -> str:
     """Show a year of publication: 1954, or 380 BCE for -380."""
     if value is None:
         return ""
-    return f"{-value} BCE" if value < 0 else str(value)
+    return _("%(year)d BCE") % {"year": -value} if value < 0 else str(value)
+
+
+@register.filter
+def genre_name(name: str) -> str:
+    return name_of_genre(name)
+
+
+@register.filter
+def percent(share: float) -> int:
+    """Return a part of one in whole hundredths."""
+    return round(100 * share)
 
 
 @register.filter

@@ -16,3 +16,21 @@ def pages(context: dict[str, Any], page: Page) -> dict[str, Any]:
         "page": page,
         "page_numbers": list(page.paginator.get_elided_page_range(page.number, on_each_side=2)),
     }
+
+
+@register.simple_tag(takes_context=True)
+def without(context: dict[str, Any], param: str) -> str:
+    """Return the page's own query without one parameter, from its first page on."""
+    query = context["request"].GET.copy()
+    for name in (param, "page"):
+        query.pop(name, None)
+    return f"?{query.urlencode()}"
+
+
+@register.simple_tag(takes_context=True)
+def with_value(context: dict[str, Any], param: str, value: str) -> str:
+    """Return the page's own query with a parameter set, from its first page on."""
+    query = context["request"].GET.copy()
+    query.pop("page", None)
+    query[param] = value
+    return f"?{query.urlencode()}"
