@@ -72,7 +72,7 @@ def test_a_guests_list_changes_with_every_star(client, trained):
     assert not set(listed(response)) & {"Dragon 0", "Dragon 1", "Dragon 2"}
     assert all(title.startswith("Dragon") for title in listed(response)[:5])
     html = response.content.decode()
-    assert "because you gave Dragon" in html
+    assert "Because you gave Dragon" in html
     assert "3 of 5 rated" in html
     rate(client, trained["Dragon"][0], "remove")
     assert "2 of 5 rated" in page(client).content.decode()

@@ -61,21 +61,10 @@ def language_name(code: str) -> str:
     return name_of_language(code)
 
 
-STAR_MEANINGS = ("did not like it", "it was OK", "liked it", "really liked it", "it was amazing")
-
-
 @register.filter
 def star_choices(given: int | None) -> list[dict[str, Any]]:
-    """Return the five choices of stars, each with its meaning and whether it is lit or chosen."""
-    return [
-        {
-            "value": value,
-            "meaning": meaning,
-            "lit": given is not None and value <= given,
-            "chosen": value == given,
-        }
-        for value, meaning in enumerate(STAR_MEANINGS, start=1)
-    ]
+    """Return the five stars, each with whether it is lit."""
+    return [{"value": value, "lit": given is not None and value <= given} for value in range(1, 6)]
 
 
 @register.inclusion_tag("parts/histogram.html")
