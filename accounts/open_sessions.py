@@ -8,6 +8,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -118,6 +119,13 @@ def end_sessions(user: User, *, but: str | None = None) -> int:
     """End all sessions of the reader, except the one with that key; return how many."""
     keys = UserSession.objects.filter(user=user).exclude(session_key=but or "")
     return _end(list(keys.values_list("session_key", flat=True)))
+
+
+def forget_ended_sessions() -> int:
+    """Forget addresses and browsers of sessions that are over; return how many."""
+    alive = Session.objects.filter(session_key=OuterRef("session_key"))
+    forgotten: int = UserSession.objects.filter(~Exists(alive)).delete()[0]
+    return forgotten
 
 
 def _end(keys: list[str]) -> int:

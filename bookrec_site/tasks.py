@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from accounts.models import ApiToken
+from accounts.open_sessions import forget_ended_sessions
 
 logger = logging.getLogger(__name__)
 
@@ -15,5 +16,6 @@ logger = logging.getLogger(__name__)
 def clear_expired() -> None:
     """Delete expired sessions and API tokens; safe to run twice."""
     call_command("clearsessions")
+    forgotten = forget_ended_sessions()
     deleted, _ = ApiToken.objects.filter(expiry__lt=timezone.now()).delete()
-    logger.info("cleared expired sessions and %d expired tokens", deleted)
+    logger.info("cleared %d ended sessions and %d expired tokens", forgotten, deleted)

@@ -23,7 +23,7 @@ def test_signing_up_logs_in_and_leads_home(client):
     assert response.status_code == 302
     assert response["Location"] == reverse("home")
     assert logged_in(client)
-    assert "Welcome, dora" in client.get(reverse("home")).content.decode()
+    assert "Welcome, dora" in client.get(reverse("home"), follow=True).content.decode()
 
 
 def test_signing_up_leads_back_where_one_came_from(client):
