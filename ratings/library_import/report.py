@@ -9,8 +9,9 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.shortcuts import get_object_or_404
 
 from accounts.models import User
+from catalog.goodbooks.titles import parse_title
 from catalog.models import Book
-from catalog.search import search_books
+from catalog.search import find, search_books
 from catalog.selectors import visible_books
 from ratings.library_import.formats import PROBLEM, Columns, is_problem
 from ratings.library_import.formulas import harmless
@@ -18,6 +19,13 @@ from ratings.models import ImportRow, LibraryImport
 
 N_FOUND: Final = 8
 _SHOWN_CELL: Final = 400
+# What does not help to tell which book is meant, and is not taken over either.
+_UNTOLD: Final = {
+    "average rating", "binding", "number of pages", "bookshelves with positions", "spoiler",
+    "read count", "owned copies", "author l-f", "format", "moods", "pace", "owned?", "bcid",
+    "character- or plot-driven?", "strong character development?", "loveable characters?",
+    "diverse characters?", "flawed characters?", "content warnings", "condition",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,17 +71,20 @@ def rows_with(library_import: LibraryImport, outcome: str = "") -> QuerySet[Impo
 
 
 def cells_by_column(library_import: LibraryImport, row: ImportRow) -> list[tuple[str, str]]:
-    """Return what the row says, column by column, without the empty ones."""
+    """Return what the row says of the book and the reader, without the empty cells."""
     pairs = zip(library_import.columns, row.cells, strict=False)
     return [
         (name, cell if len(cell) <= _SHOWN_CELL else f"{cell[:_SHOWN_CELL]} …")
         for name, cell in pairs
-        if cell.strip('=" ') and not is_problem(name)
+        if cell.strip('=" ') and name.strip().lower() not in _UNTOLD and not is_problem(name)
     ]
 
 
 def likely_books(row: ImportRow, query: str) -> list[Book]:
-    """Return books among which the reader may choose: those that fit, else those searched for."""
+    """Return books among which the reader may choose: those that fit, else those found.
+
+    Without a query, by what the row names: the title and the author, then either.
+    """
     if query:
         return list(search_books(query)[:N_FOUND])
     if row.candidates:
@@ -82,7 +93,13 @@ def likely_books(row: ImportRow, query: str) -> list[Book]:
             output_field=IntegerField(),
         )
         return list(visible_books().filter(pk__in=row.candidates).order_by(place))
-    return list(search_books(row.title)[:N_FOUND])
+    title = parse_title(row.title).title
+    author = row.author.split(",")[0]
+    for words in (f"{title} {author}", title, author):
+        found = find(words)
+        if found.matches.books:
+            return list(found.best_first(found.books)[:N_FOUND])
+    return []
 
 
 def rows_to_put_right(library_import: LibraryImport) -> Iterator[list[str]]:
