@@ -295,7 +295,7 @@ def test_the_header_has_a_menu_for_readers_and_two_doors_for_guests(client, alic
     assert reverse("account_login") in guest
     assert reverse("account_signup") in guest
     client.force_login(alice)
-    reader = client.get(reverse("home")).content.decode()
+    reader = client.get(reverse("browse")).content.decode()
     assert "<summary" in reader
     assert f'href="{reverse("account")}"' in reader
     assert f'action="{reverse("account_logout")}"' in reader
