@@ -21,8 +21,6 @@ CATALOGUE = Path("locale/de/LC_MESSAGES/django.po")
 PO = settings.BASE_DIR / CATALOGUE
 MO = PO.with_suffix(".mo")
 
-# Pages are still being written; taken off when all are there.
-being_written = pytest.mark.xfail(reason="pages that do not speak German yet", strict=False)
 in_german = pytest.mark.skipif(not PO.is_file(), reason="nobody has begun to translate")
 
 
@@ -97,6 +95,8 @@ def test_the_compiled_catalogue_is_that_of_the_german_texts(german):
 # What is the same in every language: names, and marks that no one reads out.
 NAMES = {
     "Bookrec",
+    "· Bookrec",
+    "-- Bookrec ·",
     "goodbooks-10k",
     "Goodreads",
     "The StoryGraph",
@@ -172,7 +172,6 @@ def test_the_search_for_untranslated_text_finds_it():
     assert untranslated(template) == ["One word", "wrong", "5 %, Goodreads"]
 
 
-@being_written
 def test_every_text_of_a_template_goes_through_gettext():
     found = {
         str(path.relative_to(settings.BASE_DIR)): texts
@@ -221,7 +220,6 @@ def test_the_search_for_plain_messages_finds_them():
     assert plain_messages(code) == [1, 3, 4]
 
 
-@being_written
 def test_every_message_and_label_goes_through_gettext():
     found = [
         f"{path.relative_to(settings.BASE_DIR)}:{line}"
@@ -244,6 +242,6 @@ def test_no_script_holds_words_of_its_own():
         f"{path.relative_to(settings.BASE_DIR)}:{number}"
         for path in sorted((settings.BASE_DIR / "static/site").rglob("*.js"))
         for number, line in enumerate(path.read_text().splitlines(), 1)
-        if spoken.search(line)
+        if spoken.search(re.sub(r"\$\{[^}]*\}", "", line))
     ]
     assert found == []
