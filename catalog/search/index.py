@@ -8,6 +8,7 @@ and so are their entries.
 import enum
 import itertools
 import math
+import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -57,7 +58,8 @@ class Entry:
     pk: int
     name: str
     popularity: int
-    words: frozenset[str]
+    # Sorted; a set would take four times the room.
+    words: tuple[str, ...]
     original_title: str = ""
     isbns: tuple[str, ...] = ()
     # Keys of the books by the author or of the series.
@@ -105,12 +107,11 @@ class Index:
             self.by_length.setdefault(len(word), []).append(word)
 
     def _index_names(self) -> None:
-        self._keys: dict[str, dict[int, Rank]] = {}
-        # Names written together, for what is compared whole, each with what being like it is worth.
-        self.compact: dict[str, dict[int, float]] = {}
+        keys: dict[str, dict[int, Rank]] = {}
+        compact: dict[str, dict[int, float]] = {}
         for place, (entry, name) in enumerate(zip(self.entries, self.names, strict=True)):
             for key, rank in _keys(entry, name):
-                known = self._keys.setdefault(key, {})
+                known = keys.setdefault(key, {})
                 known[place] = min(rank, known.get(place, rank))
             for text, worth in (
                 (name, 1.0),
@@ -118,15 +119,19 @@ class Index:
                 (without_subtitle(entry.name), _WITHOUT_SUBTITLE),
             ):
                 if text:
-                    self.compact.setdefault(text.replace(" ", ""), {}).setdefault(place, worth)
-        self.compact_names = list(self.compact)
+                    compact.setdefault(text.replace(" ", ""), {}).setdefault(place, worth)
+        # Tuples: thousands of dictionaries of one would be most of what the index takes.
+        self._keys = {key: tuple(found.items()) for key, found in keys.items()}
+        # Names written together, for what is compared whole, each with what being like it is worth.
+        self.compact = {name: tuple(found.items()) for name, found in compact.items()}
+        self.compact_names = list(compact)
 
     def key(self, place: int) -> tuple[Kind, int]:
         return self.entries[place].kind, self.entries[place].pk
 
     def named(self, key: str) -> dict[int, Rank]:
         """Return the entries of that very name."""
-        return self._keys.get(key, {})
+        return dict(self._keys.get(key, ()))
 
     def with_isbn(self, isbn: str) -> list[int]:
         return self._isbns.get(isbn, [])
@@ -205,5 +210,12 @@ def entry_of(
     """Make an entry that is found by its names, and by the words given besides."""
     own = words_of_name(name) | words_of_name(original_title)
     return Entry(
-        kind, pk, name, popularity, frozenset(own.union(words)), original_title, isbns, books
+        kind,
+        pk,
+        name,
+        popularity,
+        tuple(map(sys.intern, sorted(own.union(words)))),
+        original_title,
+        isbns,
+        books,
     )

@@ -5,7 +5,7 @@ adding, changing a letter or swapping two neighbours counts one (Damerau 1964). 
 whole query is compared with whole names, without spaces. Both: docs/algorithms/search.md.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,7 +83,7 @@ def nearest(index: Index, text: str, required: list[str]) -> list[Near]:
         score = sum(share * part for share, part in zip(_SHARES, parts, strict=True))
         if score >= _LEAST_SCORE:
             is_whole = bool(whole[place]) or (
-                by_name >= _SURE_RATIO and numbers <= index.entries[place].words
+                by_name >= _SURE_RATIO and numbers.issubset(index.entries[place].words)
             )
             found.append(Near(place, score, likeness, is_whole))
     return sorted(found, key=lambda near: (-near.score, near.place))
@@ -99,16 +99,14 @@ def corrected(index: Index, text: str, required: list[str], near: Near) -> str:
     return name
 
 
-def _nearest_word(word: str, words: Iterable[str]) -> str:
+def _nearest_word(word: str, words: Sequence[str]) -> str:
     """Return which of the words was probably meant, "" for none; the same if it begins one."""
     if any(other.startswith(word) for other in words):
         return word
-    found = process.extractOne(
-        word, sorted(words), scorer=OSA.distance, score_cutoff=allowed_errors(word)
-    )
+    found = process.extractOne(word, words, scorer=OSA.distance, score_cutoff=allowed_errors(word))
     if found:
         return str(found[0])
-    cut = [other[: len(word)] for other in sorted(words) if len(other) > len(word)]
+    cut = [other[: len(word)] for other in words if len(other) > len(word)]
     found = process.extractOne(word, cut, scorer=OSA.distance, score_cutoff=allowed_errors(word))
     return str(found[0]) if found else ""
 
@@ -204,7 +202,7 @@ def _by_name(index: Index, compact: str) -> Iterator[tuple[int, float]]:
         score_cutoff=_LEAST_RATIO,
         limit=_WHOLE_NAMES,
     ):
-        for place, worth in index.compact[name].items():
+        for place, worth in index.compact[name]:
             best[place] = max(best.get(place, 0.0), worth * ratio / 100)
     yield from best.items()
 
