@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from ratings.models import Dismissal, Note, Rating, Reading, ShelfEntry
+from ratings.models import Dismissal, ImportRow, Note, Rating, Reading, ShelfEntry
 
 _BETWEEN_NOTES = "\n\n"
 
@@ -25,6 +25,8 @@ def merge_opinions(*, of: int, into: int) -> None:
     _merge_notes(of, into)
     _move(Dismissal.objects.filter(book=of), into)
     _agree(into, both)
+    # So that an import can be undone afterwards too.
+    ImportRow.objects.filter(book=of).update(book=into)
 
 
 def _merge_ratings(of: int, into: int) -> None:

@@ -7,17 +7,20 @@ from typing import Final
 
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.shortcuts import get_object_or_404
+from rapidfuzz import fuzz
 
 from accounts.models import User
 from catalog.goodbooks.titles import parse_title
 from catalog.models import Book
 from catalog.search import find, search_books
 from catalog.selectors import visible_books
+from catalog.text import normalize
 from ratings.library_import.formats import PROBLEM, Columns, is_problem
 from ratings.library_import.formulas import harmless
 from ratings.models import ImportRow, LibraryImport
 
 N_FOUND: Final = 8
+_COMPARED: Final = 60
 _SHOWN_CELL: Final = 400
 # What does not help to tell which book is meant, and is not taken over either.
 _UNTOLD: Final = {
@@ -98,8 +101,14 @@ def likely_books(row: ImportRow, query: str) -> list[Book]:
     for words in (f"{title} {author}", title, author):
         found = find(words)
         if found.matches.books:
-            return list(found.best_first(found.books)[:N_FOUND])
+            books = found.best_first(found.books).defer("description", "search_text")[:_COMPARED]
+            return sorted(books, key=lambda book: -_likeness(book.title, title))[:N_FOUND]
     return []
+
+
+def _likeness(one: str, other: str) -> float:
+    """Return how many of the words are shared, 0..100; only ever used to put likely books first."""
+    return fuzz.token_set_ratio(normalize(one), normalize(other))
 
 
 def rows_to_put_right(library_import: LibraryImport) -> Iterator[list[str]]:

@@ -10,6 +10,7 @@ from ratings.errors import ImportNotPossible
 from ratings.library_import import requests, working
 from ratings.library_import.requests import request_undo
 from ratings.library_import.working import work_at
+from ratings.merging import merge_opinions
 from ratings.models import Dismissal, ImportRow, LibraryImport, Rating
 from ratings.services import (
     dismiss_book,
@@ -196,3 +197,14 @@ def test_the_day_of_a_reading_is_taken_back_alone() -> None:
 
     reading.refresh_from_db()
     assert reading.finished_on is None
+
+
+def test_an_import_is_undone_where_its_book_was_merged_into_another() -> None:
+    books, alice = make_catalogue(), UserFactory()
+    done = run_import(alice, goodreads_csv({"Book Id": "5907", "My Rating": "4"}))
+    merge_opinions(of=books["hobbit"].pk, into=books["catcher"].pk)
+    assert Rating.objects.get().book == books["catcher"]
+
+    undo(done)
+
+    assert not Rating.objects.exists()

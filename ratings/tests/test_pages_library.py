@@ -13,6 +13,7 @@ from django.urls import reverse
 from kombu.exceptions import OperationalError
 
 from accounts.tests.factories import UserFactory
+from catalog.tests.factories import BookFactory
 from ratings.library_import import requests
 from ratings.library_import.requests import request_import
 from ratings.library_import.working import work_at
@@ -294,6 +295,22 @@ def test_choosing_skipping_and_taking_both_back(client, alice) -> None:
     for nonsense in ("", "x", "-1", "٣", "9" * 40, "\0"):
         assert client.post(page, {"book": nonsense}).status_code in (302, 404)
     assert client.post(page, {"book": 10**17}).status_code == 404
+
+
+def test_an_unknown_edition_is_looked_for_among_its_authors_books(client, alice) -> None:
+    make_catalogue()
+    BookFactory(
+        title="Mansfield Park",
+        authors=["Jane Austen"],
+        ratings_count=99,
+        search_text="mansfield park jane austen",
+    )
+    row = {"Title": "Emma: annotated by nobody (Classics)", "Author": "Jane Austen"}
+    done = run_import(alice, goodreads_csv(row))
+
+    page = client.get(page_of(done, "library_import_row", 2)).content.decode()
+
+    assert page.index(">Emma<") < page.index(">Mansfield Park<")
 
 
 def test_a_hidden_book_is_neither_matched_nor_chosen(client, alice) -> None:
