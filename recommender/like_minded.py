@@ -98,9 +98,9 @@ def _told(
     own = {book for book, stars in opinions.stars.items() if stars >= LOVED_STARS}
     shared = {id: [book for book in books if book in own] for id, books in loved.items()}
     new = _new_to(opinions, model, model.linear.scores(profile), loved)
-    # Some are hidden: a few more than are shown are looked up.
+    # One may be hidden: one more than is shown is looked up.
     chosen = {
-        book for id in loved for book in (*_telling(model, shared[id])[: 2 * MAX_SHARED], *new[id])
+        book for id in loved for book in (*_telling(model, shared[id])[: MAX_SHARED + 1], *new[id])
     }
     books = books_by_id(chosen)
 
@@ -140,7 +140,7 @@ def _new_to(
     new = {}
     for reader, books in loved.items():
         unknown = _most_promising(model, scores, [book for book in books if book not in taken])
-        new[reader] = sorted(unknown, key=shown.__contains__)[: 2 * MAX_NEW]
+        new[reader] = sorted(unknown, key=shown.__contains__)[: MAX_NEW + 1]
         shown.update(new[reader][:MAX_NEW])
     return new
 

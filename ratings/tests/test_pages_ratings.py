@@ -40,7 +40,7 @@ def test_one_click_gives_the_stars_and_returns_to_the_card(client, readers, star
 def test_the_answer_says_what_was_saved(client, readers):
     client.force_login(readers.charlie)
     rate(client, readers.books[0], stars=1)
-    page = client.get(reverse("home"))
+    page = client.get(reverse("browse"))
     assert "You gave “Volume 1” 1 star." in page.content.decode()
 
 
