@@ -180,7 +180,7 @@ def test_readers_like_me_asks_to_log_in_and_says_when_there_is_no_model(
     artifacts,  # noqa: F811
 ):
     address = reverse("readers_like_me")
-    assert Client().get(address)["Location"] == f"/login/?next={address}"
+    assert Client().get(address)["Location"] == f"/account/login/?next={address}"
     page = as_reader(readers.alice).get(address)
     assert "Not ready yet" in page.content.decode()
     assert "no-store" in page["Cache-Control"]

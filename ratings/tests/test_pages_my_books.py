@@ -354,7 +354,7 @@ class TestEditing:
 
     def test_a_guest_is_sent_to_log_in_and_to_the_list(self, library):
         response = edit(Client(), "rate", library.books[:1], stars="5")
-        assert response["Location"] == "/login/?next=/my-books/"
+        assert response["Location"] == "/account/login/?next=/my-books/"
 
     def test_a_form_without_the_token_is_refused(self, library):
         strict = Client(enforce_csrf_checks=True)
@@ -410,7 +410,7 @@ class TestOwnShelves:
         assert ShelfEntry.objects.filter(user=library.bob, shelf="Secret").count() == 1
 
     def test_a_guest_is_sent_to_log_in(self, library):
-        assert self.post(Client(), action="delete")["Location"] == "/login/?next=/my-books/"
+        assert self.post(Client(), action="delete")["Location"] == "/account/login/?next=/my-books/"
 
 
 def test_my_books_are_kept_by_no_cache(library, client):
