@@ -46,7 +46,7 @@ urlpatterns = [
     path("", include("ratings.urls")),
     path("", include("recommender.urls")),
     path("api/v1/", include("bookrec_site.api_urls")),
-    path("robots.txt", robots.robots),
+    path("robots.txt", robots.robots, name="robots"),
     path("sitemap.xml", sitemaps.index, {"sitemaps": robots.SITEMAPS}, name="sitemap"),
     path(
         "sitemap-<section>.xml",

@@ -51,7 +51,7 @@ def read_wanted(params: QueryDict) -> Wanted:
     """Read `q` and `letter`; a letter that is none raises Http404."""
     typed = " ".join(params.get("q", "").replace("\0", " ").split())[:MAX_QUERY_LENGTH].strip()
     letter = params.get("letter", "")
-    if letter and letter != OTHER and letter not in LETTERS:
+    if letter and letter not in (*LETTERS, OTHER):
         raise Http404("There is no such letter.")
     return Wanted(fold(typed), typed, letter)
 

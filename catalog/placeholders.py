@@ -14,6 +14,9 @@ LINE_HEIGHT = 1.18
 AUTHOR_SIZES = (13, 12, 11, 10, 9)
 AUTHOR_WIDTH = 186
 SERIF = "Georgia, 'Liberation Serif', 'Times New Roman', serif"
+# After a hyphen between letters, and beside a Chinese, Japanese or Korean character.
+_CJK = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+_BREAKS = re.compile(rf"(?<=[^\W\d]-)(?=[^\W\d])|(?<={_CJK})(?=\w)|(?<=\w)(?={_CJK})")
 CREAM, INK, FOIL = "#f7f0e3", "#2a2521", "#e3c68f"
 
 
@@ -216,7 +219,7 @@ def _pieces(text: str) -> list[tuple[str, bool]]:
     return [
         (piece, place == 0)
         for word in text.split()
-        for place, piece in enumerate(re.split(r"(?<=[^\W\d]-)(?=[^\W\d])", word))
+        for place, piece in enumerate(_BREAKS.split(word))
     ]
 
 

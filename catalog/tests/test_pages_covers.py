@@ -81,6 +81,12 @@ def test_lines_break_between_words_and_after_hyphens_only():
     assert wrap("Books 1-4", 20, 75) == ["Books", "1-4"]
 
 
+def test_titles_without_spaces_are_set_large_where_their_script_breaks_anywhere():
+    size, lines = fit("吾輩は猫である吾輩は猫である", 180, 160)
+    assert size >= 28
+    assert "".join(lines) == "吾輩は猫である吾輩は猫である"
+
+
 @pytest.mark.django_db
 def test_the_cover_is_served_as_an_image_that_may_be_kept(client):
     book = BookFactory(title="Dune", authors=["Frank Herbert", "Somebody Else"])

@@ -33,6 +33,12 @@ PAGES = (
     Page("browse", (GUEST,), query="?q=nothing+like+it+anywhere"),
     Page("book", (GUEST, CHARLIE, ALICE), keys=("book",)),
     Page("book", (ALICE,), keys=("shelved_book",)),
+    Page("browse", ANYBODY, query="?decade=1990&language=eng&sort=oldest"),
+    Page("authors", ANYBODY),
+    Page("authors", (GUEST,), query="?q=nobody"),
+    Page("author", ANYBODY, keys=("author",)),
+    Page("all_series", ANYBODY),
+    Page("series", ANYBODY, keys=("series",)),
     Page("account_signup", (GUEST,)),
     Page("account_login", (GUEST,)),
     Page("account_reset_password", (GUEST,)),
@@ -59,6 +65,8 @@ PAGES = (
 ANSWERS = (
     Page("placeholder_cover", ANYBODY, keys=("book",)),
     Page("search_suggest", ANYBODY, query="?q=Dragn"),
+    Page("robots", (GUEST,)),
+    Page("sitemap", (GUEST,)),
 )
 
 # Where a guest is asked to log in.
@@ -88,11 +96,15 @@ FORMS = frozenset(
         "account_privacy",
         "account_recommendations",
         "account_revoke_token",
+        "change_note",
+        "change_read",
+        "change_shelf",
         "dismiss_book",
         "rate_book",
         "set_language",
         "shelve_book",
         "undo_dismissal",
+        "yours",
     }
 )
 
@@ -118,7 +130,7 @@ ON_THE_WAY = frozenset(
 )
 
 # Not pages of readers; each has tests of its own.
-ELSEWHERE = ("admin/", "api/v1/", "health/")
+ELSEWHERE = ("admin/", "api/v1/", "health/", "sitemap-")
 
 
 def names_of_addresses() -> set[str]:

@@ -21,6 +21,9 @@ class World:
     book: int
     # On Alice's shelf, not rated by her.
     shelved_book: int
+    # Of the first book; 0: it is in no series.
+    author: int = 0
+    series: int = 0
     reader: str = ALICE
 
 
@@ -63,7 +66,13 @@ def populate(books: Sequence, password: str) -> World:
     dismiss_book(user=alice, book=books[39])
     for book in books[:2]:
         rate_book(user=bob, book=book, stars=3)
-    return World(book=books[0].pk, shelved_book=books[30].pk)
+    volume = books[0].volumes.first()
+    return World(
+        book=books[0].pk,
+        shelved_book=books[30].pk,
+        author=books[0].authorships.get(position=0).author_id,
+        series=volume.series_id if volume else 0,
+    )
 
 
 def confirm_address(user) -> None:
