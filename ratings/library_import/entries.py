@@ -16,6 +16,8 @@ from ratings.errors import InvalidShelf
 from ratings.models import Note, ShelfEntry
 from ratings.services import shelf_name
 
+# Of one book, of the reader's own; nobody has so many.
+MAX_SHELVES: Final = 50
 # A library has no older reader.
 _FIRST_YEAR: Final = 1900
 _DATE: Final = re.compile(r"([0-9]{1,4})([/.-])([0-9]{1,2})\2([0-9]{1,4})")
@@ -69,8 +71,14 @@ class Entry:
                 if name.strip():
                     self.remarks.append(str(error))
             else:
-                if cleaned not in self.own_shelves and cleaned not in ShelfEntry.Shelf.values:
-                    self.own_shelves.append(cleaned)
+                if cleaned in self.own_shelves or cleaned in ShelfEntry.Shelf.values:
+                    continue
+                if len(self.own_shelves) >= MAX_SHELVES:
+                    self.remarks.append(
+                        _("Only the first %(limit)s shelves were taken.") % {"limit": MAX_SHELVES}
+                    )
+                    return
+                self.own_shelves.append(cleaned)
 
     def take_note(self, text: str) -> None:
         """Keep the text as the reader's note, unless it is longer than a note."""

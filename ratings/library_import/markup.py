@@ -11,11 +11,12 @@ _TAGS: Final = re.compile(
     r"(?:\s[^<>]*)?/?>",
     re.IGNORECASE,
 )
-_BLANK_LINES: Final = re.compile(r"[^\S\n]*\n(?:[^\S\n]*\n){2,}")
+_BLANK_LINES: Final = re.compile(r"\n{3,}")
 
 
 def text_of(markup: str) -> str:
     """Return the text with its line breaks; nothing of it is ever shown as HTML."""
     text = _BREAKS.sub("\n", markup.replace("\r\n", "\n").replace("\r", "\n"))
     text = html.unescape(_TAGS.sub("", text)).replace("\N{NO-BREAK SPACE}", " ")
-    return _BLANK_LINES.sub("\n\n", text).strip()
+    lines = (line.rstrip() for line in text.split("\n"))
+    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()

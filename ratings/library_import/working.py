@@ -32,6 +32,8 @@ from ratings.states import State, load_states, save_states
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 250
+# Remarks on a row.
+_TOLD: Final = 10
 _PARSERS: Final = {
     LibraryImport.Format.GOODREADS: goodreads.entry_of,
     LibraryImport.Format.STORYGRAPH: storygraph.entry_of,
@@ -185,7 +187,7 @@ def _apply(
             continue
         if book_id is None:
             row.outcome = ImportRow.Outcome.NEEDS_REVIEW
-            row.message = "\n".join([row.message, *entry.remarks])
+            row.message = _lines([row.message, *entry.remarks])
             continue
         replace = library_import.replace_stars and book_id not in decided
         after[book_id] = fill_in(row, entry, book_id, after[book_id], now, replace)
@@ -200,7 +202,7 @@ def fill_in(
     after, remarks = applied(entry, before, now=now, replace_stars=replace_stars)
     row.book_id = book_id
     row.changes = changes_between(before, after)
-    row.message = "\n".join([*entry.remarks, *remarks])
+    row.message = _lines([*entry.remarks, *remarks])
     if not row.is_chosen:
         row.cells = []
     if not row.changes:
@@ -278,6 +280,11 @@ def count_again(library_import: LibraryImport) -> None:
 
 def _counts(library_import: LibraryImport) -> dict[str, int]:
     return dict(library_import.rows.values_list("outcome").annotate(n=Count("pk")).order_by())
+
+
+def _lines(remarks: Sequence[str]) -> str:
+    """A row full of nonsense is told in part."""
+    return "\n".join(remarks[:_TOLD])
 
 
 def _shown(cell: str) -> str:

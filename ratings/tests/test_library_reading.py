@@ -270,3 +270,12 @@ def test_a_long_file_is_read_row_by_row() -> None:
     csv.writer(out).writerows([["Title", "My Rating"], *([["x", "3"]] * 5000)])
     rows = read_table(out.getvalue().encode()).rows()
     assert next(rows).line == 2
+
+
+def test_long_cells_of_nothing_are_read_at_once() -> None:
+    # Each would take minutes where the time grew with the square of the length.
+    assert text_of("a" + " " * 130_000 + "b").endswith("b")
+    assert text_of("<a " * 40_000)
+    found = entry(bookshelves=",".join(f"s{n}" for n in range(20_000)))
+    assert len(found.own_shelves) == 50
+    assert found.remarks == ["Only the first 50 shelves were taken."]
