@@ -113,7 +113,12 @@ def _measure(name, model, fold_in, target) -> None:
 
 def _tag_profiles(model) -> csr_array:
     """Return the books' tags by tf-idf, every row of length 1."""
-    tags = csr_array(model.catalog.tags, copy=True).astype(np.float64)
+    from recommender import artifact_store
+    from recommender.engine import Catalog
+
+    # The web keeps the catalogue without its tags.
+    catalog = Catalog.from_part(artifact_store.load(model.artifact).part("items"))
+    tags = csr_array(catalog.tags, copy=True).astype(np.float64)
     n_books = np.bincount(tags.indices, minlength=tags.shape[1])
     tags.data = np.log1p(tags.data) * np.log(tags.shape[0] / n_books[tags.indices])
     lengths = np.sqrt(
