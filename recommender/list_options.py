@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from django.db.models import CharField, Q, Value
 from django.utils.translation import gettext as _
 
+from catalog.genre_names import genre_name
 from catalog.language_names import language_name
 from catalog.models import Book, BookGenre, Genre
 from catalog.selectors import visible_books
@@ -85,12 +86,10 @@ class Choices:
         none = Value("", CharField())
         languages = visible_books().exclude(language="").values_list("language", none).distinct()
         found = list(genres.union(languages, all=True))
-        names = (
-            [row for row in found if row[1]],
-            [(c, language_name(c)) for c, n in found if not n],
+        return (
+            _by_name((slug, genre_name(name)) for slug, name in found if name),
+            _by_name((code, language_name(code)) for code, name in found if not name),
         )
-        by_name = [dict(sorted(rows, key=lambda row: row[1].casefold())) for rows in names]
-        return by_name[0], by_name[1]
 
 
 def _by_name(rows: Iterable[tuple[str, str]]) -> dict[str, str]:

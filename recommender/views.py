@@ -50,7 +50,7 @@ def recommendations(request: ReaderRequest) -> HttpResponse:
         "params": params,
         "address": address,
     }
-    htmx = request.htmx  # type: ignore[attr-defined]
+    htmx = request.htmx
     if not htmx or htmx.history_restore_request:
         return render(request, "recommender/recommendations.html", context)
     response = render(request, "recommender/_list.html", context | {"is_part": True})
