@@ -64,6 +64,7 @@
       drawing.titles = names;
       redraw();
     }).catch(() => { titles = null; });
+    return titles;
   }
 
   async function loadMine() {
@@ -235,7 +236,13 @@
       if (i < 0) return;
       // A finger cannot point without pressing: the first touch shows what the second opens.
       if (pointer === "mouse" || drawing.selected === i) open(i);
-      else select(ids[i], { fly: false });
+      else {
+        select(ids[i], { fly: false });
+        // The card may be below the screen.
+        loadTitles().then(() => {
+          if (drawing.selected === i) showTip(i, event.offsetX, event.offsetY);
+        });
+      }
     });
     stage.addEventListener("keydown", (event) => {
       if (event.target !== stage || event.ctrlKey || event.metaKey || event.altKey) return;
