@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recommender.engine import Interactions
@@ -22,6 +22,9 @@ from recommender.engine.reranking import (
     relevance_of_places,
     rerank,
 )
+
+# A busy machine is no fault of the arrays drawn here.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def brute_force_mmr(values, alike, k, weight) -> list[int]:
@@ -66,6 +69,7 @@ def test_two_of_a_kind_are_parted() -> None:
     assert diversified(values, alike, k=4, weight=0.0).order.tolist() == [0, 1, 2, 3]
 
 
+@patient
 @given(
     n=st.integers(0, 40),
     k=st.integers(1, 50),
@@ -88,6 +92,7 @@ def test_without_wishes_every_place_stays(n, k, seed) -> None:
     assert at_zero.values.tobytes() == plain.values.tobytes()
 
 
+@patient
 @given(
     n=st.integers(1, 40),
     seed=st.integers(0, 2**16),
@@ -124,6 +129,7 @@ def test_one_dismissed_book_sinks_its_likes_and_no_other() -> None:
     assert order[:2] == [1, 3]
 
 
+@patient
 @given(
     seed=st.integers(0, 2**16),
     place=st.integers(0, 19),
