@@ -1,5 +1,6 @@
 """What every page has around it: attribution, policy, errors, the administration."""
 
+import gzip
 import re
 
 import pytest
@@ -80,6 +81,19 @@ def test_an_empty_catalogue_credits_nobody(client):
     assert "The catalogue is empty" in html
     assert "goodbooks-10k" not in html
     assert "simulated" not in html
+
+
+def test_pages_are_sent_compressed_and_never_of_one_length(client, readers):
+    client.force_login(readers.alice)
+    lengths = set()
+    for _ in range(20):
+        page = client.get(reverse("recommendations"), headers={"accept-encoding": "gzip"})
+        assert page["Content-Encoding"] == "gzip"
+        assert "Accept-Encoding" in page["Vary"]
+        lengths.add(len(page.content))
+    # Else the length tells a stranger, who may choose a part of the page, what the rest is.
+    assert len(lengths) > 3
+    assert b"</html>" in gzip.decompress(page.content)
 
 
 def test_text_from_outside_is_escaped_everywhere(client):
