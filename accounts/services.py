@@ -21,6 +21,9 @@ EMAIL_TAKEN = gettext_lazy("An account with this e-mail address already exists."
 EMAIL_MISSING = gettext_lazy("An e-mail address is needed to reset a lost password.")
 USERNAME_TAKEN = gettext_lazy("A user with that username already exists.")
 
+# Names are parts of addresses: one that is a page already, or that browsers take for "up one".
+RESERVED_USERNAMES = frozenset({"like-me", ".", ".."})
+
 
 def sign_up(*, username: str, email: str, password: str) -> User:
     """Make the account of a reader of this site.
@@ -40,7 +43,7 @@ def sign_up(*, username: str, email: str, password: str) -> User:
     if not user.email:
         problems.setdefault("email", [EMAIL_MISSING])
     # Asked for here so that the answer names the field; the constraints decide in a race.
-    if has_username(user.username):
+    if user.username.lower() in RESERVED_USERNAMES or has_username(user.username):
         problems.setdefault("username", [USERNAME_TAKEN])
     # People log in with either, so nobody may take another's address as a name, or the reverse.
     if user.username.lower() != user.email.lower() and has_email(user.username):

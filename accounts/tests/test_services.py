@@ -96,3 +96,10 @@ def test_the_last_administrator_cannot_leave() -> None:
     UserFactory(is_superuser=True)
     delete_account(last)
     assert not User.objects.filter(pk=last.pk).exists()
+
+
+@pytest.mark.parametrize("name", ["like-me", "Like-Me", ".", ".."])
+def test_nobody_has_a_name_that_is_another_address(name: str) -> None:
+    with pytest.raises(ValidationError) as told:
+        sign_up(username=name, email="a@example.org", password=PASSWORD)
+    assert list(told.value.message_dict) == ["username"]
