@@ -26,6 +26,11 @@ class RunningSite:
     url: str
     environment: Mapping[str, str]
 
+    @property
+    def mails(self) -> Path:
+        """The folder of the mails that the site has sent, a file for each."""
+        return Path(self.environment["EMAIL_URL"].removeprefix("file:///"))
+
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a management command against this site's database; fails when it fails."""
         return manage(self.environment, *arguments)
@@ -157,6 +162,7 @@ def site_environment(database_url: str, folder: Path, **changes: str) -> dict[st
         "REDIS_URL": settings.REDIS_URL,
         "ARTIFACTS_DIR": str(folder / "artifacts"),
         "STATIC_ROOT": str(folder / "static"),
+        "EMAIL_URL": f"file:///{folder / 'mail'}",
         "SECRET_KEY": "only for the tests of this one run",
         **changes,
     }

@@ -39,3 +39,10 @@ document.addEventListener("htmx:load", (event) => {
     keepLine(...line.dataset.settled.split("-"));
   }
 });
+
+// A list that comes while another opinion is on its way would take that one's form from under it;
+// the answer to it fetches the list again.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const list = event.detail.target;
+  if (list.id === "list" && list.querySelector("form.htmx-request")) event.detail.shouldSwap = false;
+});

@@ -10,9 +10,8 @@ from playwright.sync_api import Browser
 from bookrec_site.tests.running_site import RunningSite, run_module
 from bookrec_site.tests.walks.inventory import GUEST
 from bookrec_site.tests.walks.people import ALICE, BOB, CHARLIE, World
-from bookrec_site.tests.walks.window import window
-
-PASSWORD = "reads quite a lot"
+from bookrec_site.tests.walks.walking import PASSWORD, Walker, log_in
+from bookrec_site.tests.walks.window import DESKTOP, PHONE, window
 
 
 @pytest.fixture(scope="session")
@@ -28,11 +27,7 @@ def cookies(browser: Browser, goodbooks_site: RunningSite, world: World) -> dict
     held: dict[str, object] = {GUEST: {"cookies": [], "origins": []}}
     for name in (ALICE, BOB, CHARLIE):
         with window(browser, goodbooks_site.url) as seen:
-            seen.page.goto("/account/login/")
-            seen.page.get_by_label("Username").fill(name)
-            seen.page.get_by_label("Password").first.fill(PASSWORD)
-            seen.page.get_by_role("main").get_by_role("button", name="Log in").click()
-            seen.page.get_by_text("Log out").first.wait_for(state="attached")
+            log_in(seen.page, name)
             held[name] = seen.page.context.storage_state()
     return held
 
@@ -45,3 +40,18 @@ def database(goodbooks_site: RunningSite) -> Iterator:
     with connection.cursor() as cursor:
         yield cursor
     connection.close()
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def walker(
+    request: pytest.FixtureRequest, browser: Browser, goodbooks_site: RunningSite, database: object
+) -> Iterator[Walker]:
+    """A reader of this walk alone, at a desk or with a phone; errors fail the walk at its end."""
+    viewport = request.param
+    with window(browser, goodbooks_site.url, Walker, viewport=viewport) as walker:
+        _, _, walk = request.node.originalname.partition("test_")
+        walker.name = f"{walk.replace('_', '-')[:24].strip('-')}-{viewport['width']}"
+        walker.database = database
+        yield walker
+    assert walker.errors == []
+    assert walker.foreign == []

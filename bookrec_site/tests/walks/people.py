@@ -5,11 +5,21 @@
 makes them in the database of the environment and prints the `World` as JSON.
 """
 
+import csv
+import io
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from catalog.models import Book
+    from ratings.models import LibraryImport
 
 ALICE, BOB, CHARLIE = "alice", "bob", "charlie"
 
@@ -21,13 +31,19 @@ class World:
     book: int
     # On Alice's shelf, not rated by her.
     shelved_book: int
-    # Of the first book; 0: it is in no series.
-    author: int = 0
-    series: int = 0
+    # A reader of the data set.
+    imported_reader: int
+    # What Alice brought along, and a line of it that she has to decide on.
+    library_import: int
+    unsure_line: int
+    author: int
+    series: int
+    section: str = "books"
+    data_set: str = "goodbooks"
     reader: str = ALICE
 
 
-def populate(books: Sequence, password: str) -> World:
+def populate(books: "Sequence[Book]", password: str) -> World:
     """Make the three readers: Alice has many opinions, all public; Bob few; Charlie none.
 
     Parameters
@@ -66,17 +82,49 @@ def populate(books: Sequence, password: str) -> World:
     dismiss_book(user=alice, book=books[39])
     for book in books[:2]:
         rate_book(user=bob, book=book, stars=3)
-    volume = books[0].volumes.first()
+    imported = User.objects.filter(source=User.Source.GOODBOOKS).earliest("pk")
+    library = bring_library(alice, books[:3])
+    series = next(volume.series for book in books for volume in book.volumes.all())
+    assert imported.external_id
     return World(
         book=books[0].pk,
         shelved_book=books[30].pk,
-        author=books[0].authorships.get(position=0).author_id,
-        series=volume.series_id if volume else 0,
+        imported_reader=imported.external_id,
+        library_import=library.pk,
+        author=books[0].authors.earliest("pk").pk,
+        series=series.pk,
+        unsure_line=library.rows.filter(outcome="needs_review").earliest("line").line,
     )
 
 
-def confirm_address(user) -> None:
+def bring_library(user: "User", books: "Sequence[Book]") -> "LibraryImport":
+    """Import a file of the books, with one row that names no certain book and one without."""
+    from ratings.library_import.requests import request_import
+    from ratings.library_import.working import work_at
+
+    out = io.StringIO(newline="")
+    rows = csv.writer(out)
+    rows.writerow(["Book Id", "Title", "Author", "My Rating", "Exclusive Shelf"])
+    for book in books:
+        rows.writerow(["", book.title, book.authorships.get(position=0).author.name, "", "read"])
+    rows.writerow(["", books[0].title, "Somebody Else", "4", "read"])
+    rows.writerow(["", "", "Nobody", "9", "read"])
+    content = out.getvalue().encode()
+    # Worked at here: what is sent to the worker at the commit finds nothing to do.
+    with transaction.atomic():
+        library = request_import(user=user, file_name="goodreads_export.csv", content=content)
+        work_at(library.pk)
+    library.refresh_from_db()
+    return library
+
+
+def confirm_address(user: "User") -> None:
     """Count the reader's e-mail address as confirmed."""
+    from allauth.account.models import EmailAddress
+
+    EmailAddress.objects.update_or_create(
+        user=user, email=user.email, defaults={"verified": True, "primary": True}
+    )
 
 
 def main(password: str) -> None:

@@ -1,5 +1,8 @@
 """Every page in a real browser: its weight, its calm, its contrast, its keyboard, its width."""
 
+import re
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser
 
@@ -30,9 +33,11 @@ def test_a_page_is_light_calm_legible_and_within_reach(
     goodbooks_site: RunningSite,
     world: World,
     cookies: dict[str, object],
+    screenshots: Path,
     page: Page,
     role: str,
 ) -> None:
+    picture = screenshots / re.sub(r"[^\w-]+", "-", sight_name(page, role))
     with window(browser, goodbooks_site.url, storage_state=cookies[role]) as seen:
         transfers = Transfers(seen.page)
         seen.hold_covers()
@@ -43,7 +48,10 @@ def test_a_page_is_light_calm_legible_and_within_reach(
         assert seen.layout_shifts() == []
         weights = transfers.by_address()
         assert sum(weights.values()) < WEIGHT, weights
+        seen.page.screenshot(path=f"{picture}.png", full_page=True)
         assert legibility(seen) == []
+        # It ends on a phone by night.
+        seen.page.screenshot(path=f"{picture}-phone.png", full_page=True)
         assert reach(seen) == []
         seen.page.set_viewport_size(NARROW)
         assert seen.width() <= NARROW["width"], "scrolls sideways on a narrow phone"
@@ -61,7 +69,6 @@ def legibility(seen: Window) -> list[str]:
         # What is not a colour is the same by night.
         seen.page.emulate_media(color_scheme="dark")
         found += [f"{place}, dark: {v}" for v in seen.violations("color-contrast")]
-    seen.page.emulate_media(color_scheme="light")
     return found
 
 

@@ -3,10 +3,10 @@
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Route
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -27,6 +27,8 @@ new PerformanceObserver((list) => {
   }
 }).observe({type: "layout-shift", buffered: true});
 """
+# What htmx says of a request that the next click has taken the place of.
+_GIVEN_UP = ("htmx:afterRequest", "htmx:sendAbort")
 _SETTLED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _AXE = """(rules) => axe.run(document, {
   resultTypes: ["violations"], rules: {"target-size": {enabled: true}},
@@ -34,6 +36,15 @@ _AXE = """(rules) => axe.run(document, {
 }).then(({violations}) => violations.flatMap(({id, nodes}) => nodes.slice(0, 3).map(
   (node) => `${id}: ${node.target} ${(node.any[0] || node.all[0] || node.none[0] || {}).message}`)))
 """
+# The policy lets a page decode what it holds itself, and load no picture from data.
+_COLOURS = """async (picture) => {
+  const bytes = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
+  const image = await createImageBitmap(new Blob([bytes], {type: "image/png"}));
+  const paper = new OffscreenCanvas(image.width, image.height).getContext("2d");
+  paper.drawImage(image, 0, 0);
+  const {data} = paper.getImageData(0, 0, image.width, image.height);
+  return new Set(new Uint32Array(data.buffer)).size;
+}"""
 
 
 class Window:
@@ -46,7 +57,7 @@ class Window:
         # Photographs that the host of the covers has not answered yet.
         self.covers: list[Route] = []
         self._hold = False
-        self._site = site
+        self.site = site
         context.route(lambda url: not url.startswith((site, "data:", "blob:")), self._answer)
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -76,6 +87,11 @@ class Window:
             self.page.evaluate(AXE_SCRIPT)
         return self.page.evaluate(_AXE, list(rules) or None)
 
+    def colours(self, part: Locator) -> int:
+        """Return in how many colours a part of the page is drawn, whatever draws it."""
+        picture = base64.b64encode(part.screenshot()).decode()
+        return self.page.evaluate(_COLOURS, picture)
+
     def width(self) -> int:
         """Return how many pixels of width the page takes at the least."""
         return self.page.evaluate("document.documentElement.scrollWidth")
@@ -90,21 +106,30 @@ class Window:
             route.abort("namenotresolved")
 
     def _note(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            where = message.location.get("url", "")
-            if not where.startswith(COVER_HOST):
-                self.errors.append(f"{message.text} ({where})")
+        if message.type != "error" or message.text.startswith(_GIVEN_UP):
+            return
+        where = message.location.get("url", "")
+        if not where.startswith(COVER_HOST):
+            self.errors.append(f"{message.text} ({where})")
+
+
+_AnyWindow = TypeVar("_AnyWindow", bound=Window)
 
 
 @contextmanager
 def window(
-    browser: Browser, site: str, *, viewport: Any = DESKTOP, **options: Any
-) -> Iterator[Window]:
+    browser: Browser,
+    site: str,
+    kind: type[_AnyWindow] = Window,  # type: ignore[assignment]
+    *,
+    viewport: Any = DESKTOP,
+    **options: Any,
+) -> Iterator[_AnyWindow]:
     """Open a window of its own: nobody's cookies, nothing cached."""
     context = browser.new_context(base_url=site, viewport=viewport, **options)
     context.add_init_script(_NOTE_SHIFTS)
     try:
-        yield Window(context, site)
+        yield kind(context, site)
     finally:
         context.close()
 
