@@ -92,7 +92,9 @@ def recommendations_from(
         found = RecommendationList(_unexplained(books), "popular", None)
     else:
         profile = profile_of(model, opinions)
-        hidden, matching = hidden_and_matching(options)
+        # Popular books are looked up among the visible ones anyway.
+        is_asked = speaks(profile) or options.like is not None or options.filters
+        hidden, matching = hidden_and_matching(options) if is_asked else (set[int](), None)
         asked = Asked(
             model,
             opinions,
