@@ -5,6 +5,7 @@ from typing import cast
 from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import HttpRequest
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -22,12 +23,21 @@ class SignUpInput(serializers.Serializer):
     password = serializers.CharField(max_length=128, trim_whitespace=False)
 
 
+class SignedUp(serializers.Serializer):
+    id = serializers.IntegerField()
+    username = serializers.CharField()
+    email = serializers.EmailField()
+
+
 class SignUpView(APIView):
+    """Make an account; a link to confirm the address is sent to it."""
+
     # No session here: a stranger's form must not act for whoever is logged in.
     authentication_classes = ()
     permission_classes = (AllowAny,)
     throttle_classes = (SignUpThrottle,)
 
+    @extend_schema(operation_id="sign_up", request=SignUpInput, responses={201: SignedUp})
     def post(self, request: Request) -> Response:
         form = SignUpInput(data=request.data)
         form.is_valid(raise_exception=True)
@@ -49,11 +59,19 @@ class TokenInput(serializers.Serializer):
     code = serializers.CharField(max_length=20, required=False, allow_blank=True, default="")
 
 
+class IssuedToken(serializers.Serializer):
+    token = serializers.CharField(help_text="Shown this once; only a digest is kept.")
+    expires_at = serializers.DateTimeField(allow_null=True)
+
+
 class TokenView(APIView):
+    """Get a token for a username or e-mail address and a password."""
+
     authentication_classes = ()
     permission_classes = (AllowAny,)
     throttle_classes = (LoginThrottle,)
 
+    @extend_schema(operation_id="create_token", request=TokenInput, responses={200: IssuedToken})
     def post(self, request: Request) -> Response:
         form = TokenInput(data=request.data)
         form.is_valid(raise_exception=True)

@@ -5,16 +5,18 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views import defaults
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from bookrec_site.parsers import ContentTooLarge
 from catalog.selectors import load_cards
 from ratings.marks import marked, marked_for
 from recommender.serving import popular_books
@@ -40,6 +42,8 @@ def problem(status: int, detail: str, **members: object) -> dict[str, object]:
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer what a client did wrong; leave what we did wrong to Django's own 500."""
+    if isinstance(error, RequestDataTooBig):
+        error = ContentTooLarge()
     response = drf_exception_handler(error, context)
     if response is None:
         return None
@@ -56,6 +60,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     else:
         response.data = problem(response.status_code, str(error.detail))
     response.content_type = MEDIA_TYPE
+    # Whatever the view answers with otherwise, and whatever was asked for.
+    request = context["request"]
+    request.accepted_renderer, request.accepted_media_type = JSONRenderer(), MEDIA_TYPE
     return response
 
 

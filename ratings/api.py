@@ -1,6 +1,7 @@
 """API doors to opinions: the token's owner rates a book or takes the stars back."""
 
 from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
@@ -25,9 +26,19 @@ class RatingInput(serializers.Serializer):
         return fields
 
 
+class StarsGiven(serializers.Serializer):
+    book = serializers.IntegerField(help_text="Id of the book.")
+    stars = serializers.IntegerField(min_value=1, max_value=5)
+
+
+class RatingGiven(StarsGiven):
+    updated_at = serializers.DateTimeField()
+
+
 class BookRatingView(APIView):
     """`/books/{id}/rating/`: the stars that the reader gave to the book."""
 
+    @extend_schema(operation_id="get_rating", responses={200: StarsGiven})
     def get(self, request: ReaderApiRequest, book_id: int) -> Response:
         book = _book(book_id)
         stars = stars_given(request.user, book)
@@ -35,6 +46,7 @@ class BookRatingView(APIView):
             raise NotFound("You have not rated this book.")
         return Response({"book": book.pk, "stars": stars})
 
+    @extend_schema(operation_id="rate_book", request=RatingInput, responses={200: RatingGiven})
     def put(self, request: ReaderApiRequest, book_id: int) -> Response:
         book = _book(book_id)
         form = RatingInput(data=request.data)
@@ -45,6 +57,7 @@ class BookRatingView(APIView):
             raise NotFound(str(error)) from error
         return Response(_shown(rating))
 
+    @extend_schema(operation_id="remove_rating", responses={204: None})
     def delete(self, request: ReaderApiRequest, book_id: int) -> Response:
         # Of a hidden book too: it still counts in the reader's lists.
         remove_rating(user=request.user, book=get_object_or_404(Book, pk=book_id))

@@ -1,10 +1,12 @@
 """API door to lists."""
 
+from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.requests import ReaderApiRequest
+from recommender.api_answers import LIST_PARAMETERS, Recommended
 from recommender.list_options import read_options
 from recommender.predictions import PredictedStars
 from recommender.serving import Recommendation, recommendations_for
@@ -17,6 +19,9 @@ class RecommendationsView(APIView):
     `year_to`, `diversity` (0..1), `novelty` (0..1), `like` (id of a book).
     """
 
+    @extend_schema(
+        operation_id="recommendations", parameters=LIST_PARAMETERS, responses={200: Recommended}
+    )
     def get(self, request: ReaderApiRequest) -> Response:
         asked = read_options(request.query_params)
         if asked.errors:

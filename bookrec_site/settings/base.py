@@ -8,6 +8,7 @@ from csp.constants import NONCE, SELF
 from environs import EnvError, validate
 
 from bookrec_site import embedded
+from bookrec_site.settings.api import API_DESCRIPTION, origins
 from bookrec_site.settings.artifacts import artifact_storage
 from bookrec_site.settings.env import BASE_DIR, env, is_production, local_dir, secret_key
 from bookrec_site.settings.mail import mail_settings
@@ -43,9 +44,12 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
+    "corsheaders",
     "csp",
     "django_celery_beat",
     "django_htmx",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "knox",
     "rest_framework",
 ]
@@ -57,6 +61,7 @@ MIDDLEWARE = [
     # one secret, the token against forgery, differs in every answer.
     "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -264,7 +269,15 @@ REST_FRAMEWORK = {
     # How many proxies append to X-Forwarded-For; 0: the header is never believed.
     "NUM_PROXIES": env.int("TRUSTED_PROXIES", default=0, validate=validate.Range(0, 10)),
     "EXCEPTION_HANDLER": "bookrec_site.problems.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "bookrec_site.schema.AutoSchema",
 }
+SPECTACULAR_SETTINGS = API_DESCRIPTION
+# Pages of other sites may read the API when their origin is listed here; never as the reader who
+# is logged in, which would take the cookie.
+CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", default=[], validate=origins)
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_CREDENTIALS = False
+CORS_EXPOSE_HEADERS = ["ETag", "Retry-After"]
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - the name of a model
 # knox's own table would stand empty beside ours, and its foreign key in the way of TRUNCATE.
 MIGRATION_MODULES = {"knox": None}

@@ -49,6 +49,8 @@ def start(code: str, folder: Path, **changes: str) -> subprocess.CompletedProces
         ({"EMAIL_VERIFICATION": "perhaps"}, "EMAIL_VERIFICATION"),
         ({"EMAIL_URL": "carrier-pigeon://roof"}, "EMAIL_URL names no way to send mail"),
         ({"EMAIL_URL": "smtp://host:port"}, "EMAIL_URL is no address"),
+        ({"CORS_ALLOWED_ORIGINS": "https://books.example/path"}, "CORS_ALLOWED_ORIGINS"),
+        ({"CORS_ALLOWED_ORIGINS": "*"}, "CORS_ALLOWED_ORIGINS"),
         ({"ARTIFACTS_URL": "https://bucket/prefix"}, "wanted s3://BUCKET/PREFIX"),
         (PRODUCTION | {"SECRET_KEY": ""}, "SECRET_KEY is not set"),
         (PRODUCTION | {"SECRET_KEY": "short"}, "shorter than 32"),

@@ -1,0 +1,1 @@
+"""What the API composes of several apps."""
