@@ -1,5 +1,7 @@
 """Runs of earlier versions come through the migration."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -8,7 +10,15 @@ BEFORE = [("recommender", "0001_initial")]
 AFTER = [("recommender", "0002_training_run_life")]
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.fixture
+def all_migrations(transactional_db) -> Iterator[None]:
+    """Leave the database to the next test with the migrations of today."""
+    yield
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+
+
+@pytest.mark.usefixtures("all_migrations")
 def test_runs_of_before_have_what_every_run_has() -> None:
     executor = MigrationExecutor(connection)
     executor.migrate(BEFORE)
