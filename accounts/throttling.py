@@ -33,6 +33,12 @@ class ReaderThrottle(UserRateThrottle):
     scope = "reader"
 
 
+class CostlyThrottle(UserRateThrottle):
+    """For doors of the API behind which much is done at once; by address without an account."""
+
+    scope = "costly"
+
+
 class _PerAddress(SimpleRateThrottle):
     """Counts by client address, logged in or not: for doors that a stranger knocks at."""
 

@@ -55,6 +55,12 @@ def periodic_tasks() -> list[Periodic]:
             minutes=1,
         ),
         Periodic(
+            "forget old answers",
+            "ratings.forget_answers",
+            "Deletes answers that are kept for a day in case a program asks again.",
+            minutes=60,
+        ),
+        Periodic(
             "delete old artifacts",
             "recommender.clean_artifacts",
             "Keeps the files of so many retired runs, and of the active one.",

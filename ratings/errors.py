@@ -130,3 +130,10 @@ class ImportUnderWay(RatingError):
 
 class ImportNotPossible(RatingError):
     """What was asked of an import or of one of its rows does not go, or no longer."""
+
+
+class KeyReused(RatingError):
+    """An Idempotency-Key that came with another request."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key came with another request; take a new one.")

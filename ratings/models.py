@@ -11,6 +11,7 @@ from catalog.models import Book
 from ratings.import_models import ImportFile, ImportRow, LibraryImport
 
 __all__ = [
+    "AnsweredRequest",
     "Dismissal",
     "ImportFile",
     "ImportRow",
@@ -165,3 +166,27 @@ class Dismissal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} is not interested in {self.book_id}"
+
+
+class AnsweredRequest(models.Model):
+    """The answer to a request that a program may send again: `ratings.answered`."""
+
+    MAX_KEY_LENGTH: ClassVar[int] = 255
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    # As the program chose it.
+    key = models.CharField(max_length=MAX_KEY_LENGTH)
+    # SHA-256 of what was asked, in hexadecimal.
+    digest = models.CharField(max_length=64)
+    answer = models.JSONField()
+    answered_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user", "key"], name="answered_request_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} asked {self.key}"

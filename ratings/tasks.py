@@ -1,10 +1,11 @@
-"""Background front doors to libraries; they call services and hold no logic.
+"""Background front doors to libraries and kept answers; they call services and hold no logic.
 
 Numbers of imports are passed, never imports. Every task may be delivered twice.
 """
 
 from celery import shared_task
 
+from ratings.answered import forget_answers
 from ratings.library_import import requests
 from ratings.library_import.working import work_at
 
@@ -19,3 +20,9 @@ def import_library(import_id: int) -> None:
 def tend_imports() -> None:
     """Send imports again that were left lying, and forget old ones."""
     requests.tend()
+
+
+@shared_task(name="ratings.forget_answers")
+def forget_old_answers() -> None:
+    """Forget the answers of requests that may not be sent again any more."""
+    forget_answers()

@@ -262,6 +262,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "anonymous": env.str("THROTTLE_ANONYMOUS", default="120/min"),
         "reader": env.str("THROTTLE_READER", default="1200/min"),
+        "costly": env.str("THROTTLE_COSTLY", default="60/min"),
         "login": env.str("THROTTLE_LOGIN", default="20/min"),
         "signup": env.str("THROTTLE_SIGNUP", default="20/hour"),
         "search": env.str("THROTTLE_SEARCH", default="600/min"),

@@ -1,0 +1,113 @@
+"""API doors to a reader's shelves."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers, status
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.generics import ListAPIView
+from rest_framework.response import Response
+
+from accounts.requests import ReaderApiRequest
+from ratings.api_parts import (
+    ListedBook,
+    NewestFirst,
+    PersonalView,
+    known_book,
+    visible_book,
+    with_listed_books,
+)
+from ratings.errors import InvalidShelf
+from ratings.models import ShelfEntry
+from ratings.profiles import shelves_shown
+from ratings.services import shelf_name, shelve_book, unshelve_book
+
+
+class ShelfOutput(serializers.Serializer):
+    name = serializers.CharField()
+    # False: one of to_read, reading and abandoned, of which a book stands on at most one.
+    is_own = serializers.BooleanField()
+    books = serializers.IntegerField()
+
+
+class ShelvesOutput(serializers.Serializer):
+    results = ShelfOutput(many=True)
+
+
+class ShelvesView(PersonalView):
+    @extend_schema(operation_id="list_shelves", responses=ShelvesOutput)
+    def get(self, request: ReaderApiRequest) -> Response:
+        """The reader's shelves, with how many books stand on each."""
+        counts = shelves_shown(request.user)
+        states = {state: counts.pop(state, 0) for state in ShelfEntry.Shelf.values}
+        return Response(
+            {
+                "results": [
+                    {"name": name, "is_own": name not in states, "books": n_books}
+                    for name, n_books in (states | counts).items()
+                ]
+            }
+        )
+
+
+class ListedEntry(ListedBook):
+    added_at = serializers.DateTimeField(allow_null=True)
+
+
+@extend_schema_view(get=extend_schema(operation_id="list_shelf"))
+class ShelfView(PersonalView, ListAPIView):
+    """The books on one of the reader's shelves, those put there last first."""
+
+    serializer_class = ListedEntry
+    pagination_class = NewestFirst
+    queryset = ShelfEntry.objects.none()
+
+    def get_queryset(self) -> Any:
+        shelf = _named(self.kwargs["shelf"])
+        entries = ShelfEntry.objects.filter(user=self.request.user, shelf=shelf)
+        if shelf not in ShelfEntry.Shelf.values and not entries.exists():
+            raise NotFound("You have no such shelf.")
+        return with_listed_books(entries)
+
+
+class EntryOutput(serializers.Serializer):
+    book = serializers.IntegerField(source="book_id")
+    shelf = serializers.CharField()
+    added_at = serializers.DateTimeField(allow_null=True)
+
+
+class ShelfEntryView(PersonalView):
+    @extend_schema(operation_id="get_shelf_entry", responses=EntryOutput)
+    def get(self, request: ReaderApiRequest, shelf: str, book_id: int) -> Response:
+        """A book on the shelf."""
+        entry = ShelfEntry.objects.filter(
+            user=request.user, book=visible_book(book_id), shelf=_named(shelf)
+        ).first()
+        if entry is None:
+            raise NotFound("This book is not on the shelf.")
+        return Response(EntryOutput(entry).data)
+
+    @extend_schema(operation_id="shelve_book", request=None, responses=EntryOutput)
+    def put(self, request: ReaderApiRequest, shelf: str, book_id: int) -> Response:
+        """Put a book on to_read, reading, abandoned, or a shelf of any other name.
+
+        The first three exclude each other. A shelf is there as long as a book is on it.
+        """
+        try:
+            entry = shelve_book(user=request.user, book=visible_book(book_id), shelf=shelf)
+        except InvalidShelf as error:
+            raise ValidationError({"shelf": [str(error)]}) from error
+        return Response(EntryOutput(entry).data)
+
+    @extend_schema(operation_id="unshelve_book", request=None, responses={204: None})
+    def delete(self, request: ReaderApiRequest, shelf: str, book_id: int) -> Response:
+        """Take a book off the shelf; may be repeated."""
+        unshelve_book(user=request.user, book=known_book(book_id), shelf=_named(shelf))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _named(name: str) -> str:
+    try:
+        return shelf_name(name)
+    except InvalidShelf as error:
+        raise NotFound("You have no such shelf.") from error
