@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
-from django.db.models import CharField, Q, Value
+from django.db.models import CharField, Exists, OuterRef, Q, Value
 from django.utils.translation import gettext as _
 
 from catalog.genre_names import genre_name
@@ -80,8 +80,9 @@ class Choices:
 
     @cached_property
     def _known(self) -> tuple[dict[str, str], dict[str, str]]:
-        shown = BookGenre.objects.filter(book__is_hidden=False).values("genre")
-        genres = Genre.objects.filter(pk__in=shown).values_list("slug", "name")
+        # Asked genre by genre, which ends at each one's first book; the books have 25,000 genres.
+        shown = BookGenre.objects.filter(genre=OuterRef("pk"), book__is_hidden=False)
+        genres = Genre.objects.filter(Exists(shown)).values_list("slug", "name")
         # A language has no name in the database, a genre always has.
         none = Value("", CharField())
         languages = visible_books().exclude(language="").values_list("language", none).distinct()
