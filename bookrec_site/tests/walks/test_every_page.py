@@ -17,9 +17,9 @@ pytestmark = [pytest.mark.realdata, pytest.mark.browser]
 WEIGHT = 150_000
 # Links and buttons that the Tab key never comes to; lists that arrow keys walk through are allowed.
 _CONTROLS = """[...document.querySelectorAll(
-  "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]")]"""
+  "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")]"""
 _UNREACHABLE = f"""{_CONTROLS}
-  .filter((control) => control.checkVisibility() && !control.disabled && control.id !== "content")
+  .filter((control) => control.checkVisibility() && !control.disabled)
   .filter((control) => control.tabIndex > 0 || (control.tabIndex < 0
     && !control.closest("[aria-hidden=true], [role=listbox], [role=menu], [role=radiogroup]")))
   .map((control) => control.outerHTML.slice(0, 120))"""
