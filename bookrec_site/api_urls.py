@@ -2,12 +2,20 @@
 
 from django.urls import include, path
 
-from bookrec_site.api import description
+from bookrec_site.api import books, description, names
 
 urlpatterns = [
     path("schema/", description.DescriptionView.as_view(), name="api_schema"),
     path("swagger/", description.SwaggerView.as_view(), name="api_swagger"),
     path("redoc/", description.RedocView.as_view(), name="api_redoc"),
+    path("books/", books.BooksView.as_view(), name="api_books"),
+    path("books/<int:book_id>/", books.BookView.as_view(), name="api_book"),
+    path("books/<int:book_id>/similar/", books.SimilarBooksView.as_view(), name="api_similar"),
+    path("recommend/", books.RecommendView.as_view(), name="api_recommend"),
+    path("authors/", names.AuthorsView.as_view(), name="api_authors"),
+    path("series/", names.SeriesView.as_view(), name="api_series"),
+    path("genres/", names.GenresView.as_view(), name="api_genres"),
+    path("tags/", names.TagsView.as_view(), name="api_tags"),
     path("", include("accounts.api_urls")),
     path("", include("ratings.api_urls")),
     path("", include("recommender.api_urls")),

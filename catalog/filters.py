@@ -87,7 +87,7 @@ def read_filters(params: QueryDict) -> Filters:
     A sort that we do not know gives way to the usual one; a period, tag, author or series that
     does not exist raises Http404, because all books would be the wrong answer to it.
     """
-    query = " ".join(params.get("q", "").replace("\0", " ").split())[:MAX_QUERY_LENGTH].strip()
+    query = read_query(params.get("q", ""))
     sorts = {*SORTS, BEST_MATCH} if query else set(SORTS)
     sort = params.get("sort", "")
     language = params.get("language", "")
@@ -107,6 +107,11 @@ def read_filters(params: QueryDict) -> Filters:
         series=_by_id(Series.objects.all(), params.get("series", "")),
         sort=sort if sort in sorts else BEST_MATCH if query else "popular",
     )
+
+
+def read_query(typed: str) -> str:
+    """Return what was typed into a search field as it is searched for."""
+    return " ".join(typed.replace("\0", " ").split())[:MAX_QUERY_LENGTH].strip()
 
 
 def _telling_tag(name: str) -> Tag | None:

@@ -78,14 +78,14 @@ def most_read_ids(taken: set[int], k: int) -> list[int]:
     return list(others.values_list("pk", flat=True)[:k])
 
 
-def books_by_id(ids: Iterable[int]) -> dict[int, Book]:
+def books_by_id(ids: Iterable[int], *, with_series: bool = True) -> dict[int, Book]:
     """Return those of the books that exist and are shown, with what a card needs."""
     books = list(visible_books().filter(pk__in=list(ids)))
-    load_cards(books)
+    load_cards(books, with_series=with_series)
     return {book.pk: book for book in books}
 
 
-def in_order(ids: Sequence[int]) -> list[Book]:
+def in_order(ids: Sequence[int], *, with_series: bool = True) -> list[Book]:
     """Return the books that are shown, in the order of the ids."""
-    found = books_by_id(ids)
+    found = books_by_id(ids, with_series=with_series)
     return [found[book] for book in ids if book in found]

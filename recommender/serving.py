@@ -169,7 +169,7 @@ def popular_books(k: int = 20) -> list[Book]:
     return most_read(set(), k) if model is None else popular_with(model, k)
 
 
-def similar_books(book: Book, k: int = 10) -> list[Book]:
+def similar_books(book: Book, k: int = 10, *, with_series: bool = True) -> list[Book]:
     """Return the books that the same readers like, the closest first; may be empty."""
     model = holder.current()
     if model is None:
@@ -178,7 +178,7 @@ def similar_books(book: Book, k: int = 10) -> list[Book]:
     if not len(known):
         return []
     similar = model.linear.similar_items(int(known[0]), 2 * k).item_indices
-    return in_order(model.catalog.items.ids[similar].tolist())[:k]
+    return in_order(model.catalog.items.ids[similar].tolist(), with_series=with_series)[:k]
 
 
 def model_state() -> str:

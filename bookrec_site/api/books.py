@@ -1,0 +1,208 @@
+"""Books: the list with its search and filters, one book, and what is like it."""
+
+from django.db.models import DecimalField, IntegerField, Value
+from django.db.models.functions import Coalesce
+from django.shortcuts import get_object_or_404
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import conditional_page
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from bookrec_site.api.answers import (
+    BookAnswer,
+    BookDetail,
+    BookList,
+    BookTitle,
+    RatedBook,
+    SimilarBooks,
+    SuggestionAnswer,
+    TitleFound,
+    TitleNotFound,
+    load_for_answers,
+)
+from bookrec_site.api.filters import FILTER_PARAMETERS, BookFilters
+from bookrec_site.api.reading import whole_number
+from bookrec_site.pagination import PAGE_PARAMETERS, Key, keyset_page, offset_page
+from catalog.filters import read_query
+from catalog.models import Book, BookTag
+from catalog.search import find, find_title
+from catalog.selectors import MAX_TAG_NAMES, load_cards, visible_books
+from catalog.telling_tags import telling_tags
+from ratings.selectors import site_histogram
+from recommender.serving import similar_books
+
+BEST_MATCH = "best"
+_POPULARITY = (Key("ratings_count", descending=True), Key("id"))
+# Books of which a year or a mean is not known come last.
+ORDERINGS: dict[str, tuple[Key, ...]] = {
+    "popular": _POPULARITY,
+    "rating": (
+        Key(
+            "known_rating",
+            descending=True,
+            expression=Coalesce("average_rating", Value(-1), output_field=DecimalField()),
+        ),
+        *_POPULARITY,
+    ),
+    "newest": (
+        Key(
+            "known_year",
+            descending=True,
+            expression=Coalesce("publication_year", Value(-32768), output_field=IntegerField()),
+        ),
+        *_POPULARITY,
+    ),
+    "title": (Key("title"), Key("id")),
+}
+_MAX_SIMILAR = 50
+_N_SIMILAR_TO_TITLE = 5
+
+
+@method_decorator(conditional_page, name="dispatch")
+class BooksView(APIView):
+    """The books of the catalogue.
+
+    With `search`, what the site's search finds, the best match first unless another order is
+    asked for; `suggestions` when little or nothing is spelt like that, and `reading` when it is
+    clear what was meant.
+    """
+
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        operation_id="list_books",
+        parameters=[
+            OpenApiParameter("search", str, description="Words of a title or name, or an ISBN."),
+            *FILTER_PARAMETERS,
+            OpenApiParameter(
+                "ordering", str, enum=list(ORDERINGS), description="popular without a search."
+            ),
+            *PAGE_PARAMETERS,
+        ],
+        responses={200: BookList},
+    )
+    def get(self, request: Request) -> Response:
+        params = request.query_params
+        ordering = params.get("ordering", "")
+        if ordering and ordering not in ORDERINGS:
+            raise ValidationError({"ordering": [f"This is one of {', '.join(ORDERINGS)}."]})
+        query = read_query(params.get("search", ""))
+        found = find(query) if query else None
+        filters = BookFilters(params, queryset=found.books if found else visible_books())
+        if not filters.is_valid():
+            raise ValidationError({name: list(texts) for name, texts in filters.errors.items()})
+        rows = filters.qs.defer("description", "search_text")
+        if found and not ordering:
+            page = offset_page(request, found.best_first(rows), order=BEST_MATCH)
+        else:
+            ordering = ordering or "popular"
+            page = keyset_page(request, rows, ORDERINGS[ordering], order=ordering)
+        load_for_answers(page.items)
+        answer = {"next": page.next, "results": BookAnswer(page.items, many=True).data}
+        if found:
+            answer["reading"] = found.reading
+            answer["suggestions"] = SuggestionAnswer(found.suggestions, many=True).data
+        return Response(answer)
+
+
+@method_decorator(conditional_page, name="dispatch")
+class BookView(APIView):
+    """One book, with what readers shelved it as and how they rated it."""
+
+    permission_classes = (AllowAny,)
+
+    @extend_schema(operation_id="get_book", responses={200: BookDetail})
+    def get(self, request: Request, book_id: int) -> Response:
+        book: Book = get_object_or_404(visible_books(), pk=book_id)
+        load_for_answers([book])
+        known = {"site_histogram": site_histogram(book), "tags": _tags(book)}
+        return Response(BookDetail(book, context=known).data)
+
+
+def _tags(book: Book) -> list[BookTag]:
+    """Return the tags that say what the rest of the answer does not."""
+    used = book.book_tags.select_related("tag").order_by("-count", "tag_id")[:MAX_TAG_NAMES]
+    by_name = {row.tag.name: row for row in used}
+    known = [
+        book.title,
+        *(row.author.name for row in book.authorships.all()),
+        *(row.series.name for row in book.volumes.all()),
+        *(row.genre.name for row in book.book_genres.all()),
+    ]
+    return [by_name[name] for name in telling_tags(by_name, known)]
+
+
+@method_decorator(conditional_page, name="dispatch")
+class SimilarBooksView(APIView):
+    """The books that the same readers like, the closest first; none while nothing is trained."""
+
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        operation_id="list_similar_books",
+        parameters=[
+            OpenApiParameter(
+                "k",
+                {"type": "integer", "minimum": 1, "maximum": _MAX_SIMILAR, "default": 10},
+                description="How many.",
+            )
+        ],
+        responses={200: SimilarBooks},
+    )
+    def get(self, request: Request, book_id: int) -> Response:
+        k = whole_number(request.query_params, "k", low=1, high=_MAX_SIMILAR, default=10)
+        book = get_object_or_404(visible_books(), pk=book_id)
+        found = similar_books(book, k)
+        load_for_answers(found)
+        return Response({"results": BookAnswer(found, many=True).data})
+
+
+@method_decorator(conditional_page, name="dispatch")
+class RecommendView(APIView):
+    """Books like one that is known by its title: five for the very title or an ISBN.
+
+    When no book is called so, up to seven that were perhaps meant.
+    """
+
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        operation_id="recommend_by_title",
+        parameters=[
+            OpenApiParameter(
+                "title",
+                {"type": "string", "minLength": 1},
+                required=True,
+                description="A title, with or without its article or subtitle, or an ISBN.",
+            )
+        ],
+        responses={
+            200: PolymorphicProxySerializer(
+                component_name="TitleAnswer",
+                serializers={"exact": TitleFound, "near_miss": TitleNotFound},
+                resource_type_field_name="match",
+            )
+        },
+    )
+    def get(self, request: Request) -> Response:
+        title = request.query_params.get("title", "")
+        if not title:
+            raise ValidationError({"title": ["This is needed."]})
+        found = find_title(read_query(title))
+        book = found.best_first(found.books).first()
+        if book is None:
+            books = BookTitle(found.suggestions, many=True).data
+            return Response({"match": "near_miss", "suggestions": books})
+        load_cards([book], with_series=False)
+        similar = similar_books(book, _N_SIMILAR_TO_TITLE, with_series=False)
+        return Response(
+            {
+                "match": "exact",
+                "book": RatedBook(book).data,
+                "results": RatedBook(similar, many=True).data,
+            }
+        )
