@@ -100,7 +100,10 @@ def why_similar(book: Book, other: Book, *, is_loved: bool) -> str:
 
 
 def _shared_subjects(book: Book, other: Book) -> list[str]:
-    """Return what both are about: tags, which tell more, before genres."""
+    """Return what both are about: tags, which tell more, before genres.
+
+    What is a part of another's words ("contemporary", "contemporary fiction") says nothing more.
+    """
     tags = set(telling_tags(other.tag_names, known=()))  # type: ignore[attr-defined]
     own = telling_tags(book.tag_names, known=())  # type: ignore[attr-defined]
     shared = [tag_label(name) for name in own if name in tags]
@@ -110,7 +113,11 @@ def _shared_subjects(book: Book, other: Book) -> list[str]:
         for genre in book.genre_list  # type: ignore[attr-defined]
         if genre["slug"] in slugs
     ]
-    return list(dict.fromkeys(shared))[:MAX_SHARED]
+    told: list[str] = []
+    for subject in dict.fromkeys(shared):
+        if not any(subject in other or other in subject for other in told):
+            told.append(subject)
+    return told[:MAX_SHARED]
 
 
 def _found(model: ActiveModel, book: Book) -> tuple[list[int], list[tuple[int, int, float]]]:

@@ -1,8 +1,9 @@
-"""Links to the pages of a long list."""
+"""Links to the pages of a list, and to the page in another language."""
 
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.core.paginator import Page
 
 register = template.Library()
@@ -34,3 +35,9 @@ def with_value(context: dict[str, Any], param: str, value: str) -> str:
     query.pop("page", None)
     query[param] = value
     return f"?{query.urlencode()}"
+
+
+@register.simple_tag
+def site_languages() -> list[tuple[str, str]]:
+    """Return code and name of each language, in words of its own."""
+    return settings.LANGUAGES
