@@ -1,7 +1,7 @@
 """Books, authors and series by title, name or ISBN, typing errors forgiven.
 
 `find` looks through an index in memory, one for each process and version of the catalogue
-(docs/adr/0012-search-in-memory.md); the books themselves come from the database, which has the
+(docs/adr/0009-search-in-memory.md); the books themselves come from the database, which has the
 last word on what is hidden.
 """
 
