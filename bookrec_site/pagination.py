@@ -4,7 +4,7 @@ A cursor holds the place of the last row in the order, so rows that come and go 
 repeat a row nor skip one. It is signed: what comes back is what was given out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ from django.core import signing
 from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import Combinable
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
@@ -49,10 +49,15 @@ class Page:
     next: str | None
 
 
-def keyset_page(request: Request, rows: QuerySet[Any], keys: Sequence[Key], *, order: str) -> Page:
-    """Return the page that the request asks for; `order` names the order, which cursors carry."""
-    size = _page_size(request)
-    cursor = _cursor(request, order)
+Params = Mapping[str, str]
+
+
+def keyset_page(
+    request: Request, params: Params, rows: QuerySet[Any], keys: Sequence[Key], *, order: str
+) -> Page:
+    """Return the page that is asked for; `order` names the order, which cursors carry."""
+    size = _page_size(params)
+    cursor = _cursor(params, order)
     extra = {key.name: key.expression for key in keys if key.expression is not None}
     rows = rows.annotate(**extra).order_by(
         *(F(key.name).desc() if key.descending else F(key.name).asc() for key in keys)
@@ -66,32 +71,30 @@ def keyset_page(request: Request, rows: QuerySet[Any], keys: Sequence[Key], *, o
     return Page(found[:size], _link(request, order, [getattr(last, key.name) for key in keys]))
 
 
-def offset_page(request: Request, rows: QuerySet[Any], *, order: str) -> Page:
+def offset_page(request: Request, params: Params, rows: QuerySet[Any], *, order: str) -> Page:
     """The same of rows whose order no columns tell, such as the best matches of a search."""
-    size = _page_size(request)
-    [start] = _cursor(request, order) or [0]
+    size = _page_size(params)
+    [start] = _cursor(params, order) or [0]
     found = list(rows[start : start + size + 1])
     following = _link(request, order, [start + size]) if len(found) > size else None
     return Page(found[:size], following)
 
 
-def _page_size(request: Request) -> int:
-    size = whole_number(
-        request.query_params, "page_size", low=1, high=None, default=DEFAULT_PAGE_SIZE
-    )
+def _page_size(params: Params) -> int:
+    size = whole_number(params, "page_size", low=1, high=None, default=DEFAULT_PAGE_SIZE)
     return min(size, MAX_PAGE_SIZE)
 
 
-def _cursor(request: Request, order: str) -> list[Any] | None:
-    text = request.query_params.get("cursor", "")
+def _cursor(params: Params, order: str) -> list[Any] | None:
+    text = params.get("cursor", "")
     if not text:
         return None
     try:
         named, *values = signing.loads(text, salt=_SALT)
     except signing.BadSignature as error:
-        raise ValidationError({"cursor": ["This is no cursor of ours."]}) from error
+        raise NotFound("This cursor leads nowhere: it is none of ours.") from error
     if named != order:
-        raise ValidationError({"cursor": ["This cursor is of a list in another order."]})
+        raise NotFound("This cursor leads nowhere: it is of a list in another order.")
     return list(values)
 
 

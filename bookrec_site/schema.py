@@ -68,7 +68,9 @@ class AutoSchema(openapi.AutoSchema):
         permissions = {type(permission) for permission in view.get_permissions()}
         authenticators = view.get_authenticators()
         found = [400, 406, 503]
-        if "{" in self.path:
+        # A cursor that leads nowhere is like an id of nothing.
+        names = {parameter["name"] for parameter in self._get_parameters()}
+        if "{" in self.path or "cursor" in names:
             found.append(404)
         if authenticators:
             found.append(401)

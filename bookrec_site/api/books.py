@@ -25,7 +25,7 @@ from bookrec_site.api.answers import (
     load_for_answers,
 )
 from bookrec_site.api.filters import FILTER_PARAMETERS, BookFilters
-from bookrec_site.api.reading import whole_number
+from bookrec_site.api.reading import read_params, whole_number
 from bookrec_site.pagination import PAGE_PARAMETERS, Key, keyset_page, offset_page
 from catalog.filters import read_query
 from catalog.models import Book, BookTag
@@ -58,8 +58,31 @@ ORDERINGS: dict[str, tuple[Key, ...]] = {
     ),
     "title": (Key("title"), Key("id")),
 }
-_MAX_SIMILAR = 50
+_N_SIMILAR, _MAX_SIMILAR = 10, 50
 _N_SIMILAR_TO_TITLE = 5
+_LIST_PARAMETERS = [
+    OpenApiParameter("search", str, description="Words of a title or name, or an ISBN."),
+    *FILTER_PARAMETERS,
+    OpenApiParameter(
+        "ordering", str, enum=list(ORDERINGS), description="popular without a search."
+    ),
+    *PAGE_PARAMETERS,
+]
+_SIMILAR_PARAMETERS = [
+    OpenApiParameter(
+        "k",
+        {"type": "integer", "minimum": 1, "maximum": _MAX_SIMILAR, "default": _N_SIMILAR},
+        description="How many.",
+    )
+]
+_TITLE_PARAMETERS = [
+    OpenApiParameter(
+        "title",
+        {"type": "string", "minLength": 1},
+        required=True,
+        description="A title, with or without its article or subtitle, or an ISBN.",
+    )
+]
 
 
 @method_decorator(conditional_page, name="dispatch")
@@ -75,18 +98,11 @@ class BooksView(APIView):
 
     @extend_schema(
         operation_id="list_books",
-        parameters=[
-            OpenApiParameter("search", str, description="Words of a title or name, or an ISBN."),
-            *FILTER_PARAMETERS,
-            OpenApiParameter(
-                "ordering", str, enum=list(ORDERINGS), description="popular without a search."
-            ),
-            *PAGE_PARAMETERS,
-        ],
+        parameters=_LIST_PARAMETERS,
         responses={200: BookList},
     )
     def get(self, request: Request) -> Response:
-        params = request.query_params
+        params = read_params(request, _LIST_PARAMETERS)
         ordering = params.get("ordering", "")
         if ordering and ordering not in ORDERINGS:
             raise ValidationError({"ordering": [f"This is one of {', '.join(ORDERINGS)}."]})
@@ -97,10 +113,10 @@ class BooksView(APIView):
             raise ValidationError({name: list(texts) for name, texts in filters.errors.items()})
         rows = filters.qs.defer("description", "search_text")
         if found and not ordering:
-            page = offset_page(request, found.best_first(rows), order=BEST_MATCH)
+            page = offset_page(request, params, found.best_first(rows), order=BEST_MATCH)
         else:
             ordering = ordering or "popular"
-            page = keyset_page(request, rows, ORDERINGS[ordering], order=ordering)
+            page = keyset_page(request, params, rows, ORDERINGS[ordering], order=ordering)
         load_for_answers(page.items)
         answer = {"next": page.next, "results": BookAnswer(page.items, many=True).data}
         if found:
@@ -144,17 +160,12 @@ class SimilarBooksView(APIView):
 
     @extend_schema(
         operation_id="list_similar_books",
-        parameters=[
-            OpenApiParameter(
-                "k",
-                {"type": "integer", "minimum": 1, "maximum": _MAX_SIMILAR, "default": 10},
-                description="How many.",
-            )
-        ],
+        parameters=_SIMILAR_PARAMETERS,
         responses={200: SimilarBooks},
     )
     def get(self, request: Request, book_id: int) -> Response:
-        k = whole_number(request.query_params, "k", low=1, high=_MAX_SIMILAR, default=10)
+        params = read_params(request, _SIMILAR_PARAMETERS)
+        k = whole_number(params, "k", low=1, high=_MAX_SIMILAR, default=_N_SIMILAR)
         book = get_object_or_404(visible_books(), pk=book_id)
         found = similar_books(book, k)
         load_for_answers(found)
@@ -172,14 +183,7 @@ class RecommendView(APIView):
 
     @extend_schema(
         operation_id="recommend_by_title",
-        parameters=[
-            OpenApiParameter(
-                "title",
-                {"type": "string", "minLength": 1},
-                required=True,
-                description="A title, with or without its article or subtitle, or an ISBN.",
-            )
-        ],
+        parameters=_TITLE_PARAMETERS,
         responses={
             200: PolymorphicProxySerializer(
                 component_name="TitleAnswer",
@@ -189,10 +193,8 @@ class RecommendView(APIView):
         },
     )
     def get(self, request: Request) -> Response:
-        title = request.query_params.get("title", "")
-        if not title:
-            raise ValidationError({"title": ["This is needed."]})
-        found = find_title(read_query(title))
+        params = read_params(request, _TITLE_PARAMETERS)
+        found = find_title(read_query(params["title"]))
         book = found.best_first(found.books).first()
         if book is None:
             books = BookTitle(found.suggestions, many=True).data

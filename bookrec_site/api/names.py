@@ -18,12 +18,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from bookrec_site.api.answers import AuthorAnswer, GenreAnswer, SeriesAnswer, TagAnswer
+from bookrec_site.api.reading import read_params
 from bookrec_site.pagination import PAGE_PARAMETERS, Key, keyset_page
 from catalog.filters import read_query
 from catalog.models import Author, Authorship, BookGenre, BookTag, Genre, Series, Tag, Volume
 from catalog.sort_keys import fold, folded
 
-_SEARCH = OpenApiParameter("search", str, description="A part of the name.")
+_PARAMETERS = [
+    OpenApiParameter("search", str, description="A part of the name."),
+    *PAGE_PARAMETERS,
+]
 _BY_SORT_KEY = (Key("sort_key"), Key("name"), Key("id"))
 _BY_NAME = (Key("name"), Key("id"))
 
@@ -41,7 +45,7 @@ def _described(name: str, answer: type[serializers.Serializer]) -> Any:
     return extend_schema_view(
         get=extend_schema(
             operation_id=f"list_{name}",
-            parameters=[_SEARCH, *PAGE_PARAMETERS],
+            parameters=_PARAMETERS,
             responses={200: listed},
         )
     )
@@ -59,10 +63,11 @@ class _NamesView(APIView):
 
     def get(self, request: Request) -> Response:
         rows = self._rows()
-        query = fold(read_query(request.query_params.get("search", "")))
+        params = read_params(request, _PARAMETERS)
+        query = fold(read_query(params.get("search", "")))
         if query:
             rows = rows.annotate(folded=folded(F("name"))).filter(folded__contains=query)
-        page = keyset_page(request, rows, self.keys, order=self.field)
+        page = keyset_page(request, params, rows, self.keys, order=self.field)
         return Response({"next": page.next, "results": self.answer(page.items, many=True).data})
 
     def _rows(self) -> QuerySet[Any]:
