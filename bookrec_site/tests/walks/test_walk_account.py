@@ -58,6 +58,8 @@ def test_a_second_step_is_turned_on_and_asked_for(
     sign_up(page, walker.name)
     page.goto(link_of_last_mail(goodbooks_site, f"{walker.name}@example.org"))
     page.get_by_role("button", name="Yes, confirm it").click()
+    page.context.clear_cookies()
+    log_in(page, walker.name)
     page.goto("/account/two-step/")
     page.get_by_role("link", name="Turn it on").click()
     secret = page.locator("code.key").inner_text()
