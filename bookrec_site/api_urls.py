@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from bookrec_site.api import books, description, names
+from bookrec_site.api import books, description, names, readers
 
 urlpatterns = [
     path("schema/", description.DescriptionView.as_view(), name="api_schema"),
@@ -16,6 +16,7 @@ urlpatterns = [
     path("series/", names.SeriesView.as_view(), name="api_series"),
     path("genres/", names.GenresView.as_view(), name="api_genres"),
     path("tags/", names.TagsView.as_view(), name="api_tags"),
+    path("readers-like-me/", readers.ReadersLikeMeView.as_view(), name="api_readers_like_me"),
     path("", include("accounts.api_urls")),
     path("", include("ratings.api_urls")),
     path("", include("recommender.api_urls")),

@@ -28,7 +28,12 @@ class Opinions:
     @property
     def taken(self) -> set[int]:
         """The books that no list of this reader shows."""
-        return {*self.read, *self.to_read, *self.dismissed, *self.shelved_otherwise}
+        return {*self.read, *self.taken_unread}
+
+    @property
+    def taken_unread(self) -> set[int]:
+        """Those of them that are out whether they were read or not."""
+        return {*self.to_read, *self.dismissed, *self.shelved_otherwise}
 
 
 def opinions_of(user: User) -> Opinions:

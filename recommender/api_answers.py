@@ -24,6 +24,16 @@ LIST_PARAMETERS = [
     OpenApiParameter(
         "like", {"type": "integer", "minimum": 1}, description="Id of a book: more like it."
     ),
+    OpenApiParameter(
+        "exclude_read",
+        {"type": "boolean", "default": True},
+        description="false: as if the reader had read nothing yet.",
+    ),
+    OpenApiParameter(
+        "explain",
+        {"type": "boolean", "default": False},
+        description="true: with every contribution to each place.",
+    ),
 ]
 
 
@@ -43,6 +53,14 @@ class ListReason(serializers.Serializer):
     text = serializers.CharField()
 
 
+class Contribution(serializers.Serializer):
+    book = NamedBook()
+    stars = serializers.IntegerField(allow_null=True)
+    share = serializers.FloatField(
+        help_text="Those above 0 add up to 1, less books that are hidden; below 0: speaks against."
+    )
+
+
 class ExpectedStars(serializers.Serializer):
     stars = serializers.FloatField()
     basis = serializers.ChoiceField(
@@ -56,6 +74,9 @@ class ListedRecommendation(serializers.Serializer):
     score = serializers.FloatField(help_text="Orders this list and says nothing beside another.")
     predicted_stars = ExpectedStars(allow_null=True)
     reasons = ListReason(many=True)
+    contributions = Contribution(
+        many=True, required=False, help_text="With `explain` only: all the reader's books."
+    )
 
 
 class Recommended(serializers.Serializer):

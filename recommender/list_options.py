@@ -14,6 +14,7 @@ from catalog.genre_names import genre_name
 from catalog.language_names import language_name
 from catalog.models import Book, BookGenre, Genre
 from catalog.selectors import visible_books
+from ratings.opinions import Opinions
 
 DEFAULT_LENGTH = 10
 MAX_LENGTH = 100
@@ -40,6 +41,14 @@ class ListOptions:
     novelty: float = 0.0
     # Id of a book of which more like it are wanted.
     like: int | None = None
+    # False: books that the reader has read may be in it, as if they had read none.
+    exclude_read: bool = True
+    # Whether each place comes with all that speaks for and against it.
+    explain: bool = False
+
+    def taken(self, opinions: Opinions) -> set[int]:
+        """Return the books of a reader that the list may not show."""
+        return opinions.taken if self.exclude_read else opinions.taken_unread
 
     @property
     def filters(self) -> bool:

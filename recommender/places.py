@@ -1,6 +1,6 @@
 """The places of a list before any book is read from the database: ranked, then re-ranked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from recommender.engine.reranking import (
     rerank,
 )
 from recommender.list_options import ListOptions
-from recommender.reasons import LIKED_STARS, causes_of
+from recommender.reasons import LIKED_STARS, causes_of, contributions_of
 
 # So many of a ranked list can come to its top by a reader's wishes.
 POOL = 200
@@ -33,6 +33,8 @@ class Place:
     score: float
     # (book id, share of what speaks for this place), the strongest first.
     causes: list[tuple[int, float]]
+    # All that speaks for it or, below 0, against it; only where that was asked for.
+    contributions: list[tuple[int, float]] = field(default_factory=list)
 
 
 def profile_of(model: ActiveModel, opinions: Opinions) -> Profile:
@@ -72,10 +74,15 @@ class Asked:
         """The books whose like sinks; stars say more than a dismissal beside them."""
         return self.opinions.dismissed - self.opinions.stars.keys()
 
+    @property
+    def taken(self) -> set[int]:
+        """The reader's books that the list may not show."""
+        return self.options.taken(self.opinions)
+
     def left_out(self) -> NDArray[np.int64]:
         """Return the item indices that no place may show."""
         items = self.model.catalog.items
-        taken = items.known_indices(sorted(self.opinions.taken | self.gone))
+        taken = items.known_indices(sorted(self.taken | self.gone))
         if self.options.like is not None:
             taken = np.concatenate((taken, items.known_indices([self.options.like])))
         if self.matching is None:
@@ -87,7 +94,8 @@ class Asked:
 
     def read(self) -> NDArray[np.int64]:
         """Return the item indices after which a series goes on."""
-        return self.model.catalog.items.known_indices(sorted(self.opinions.read | self.gone))
+        read = self.opinions.read if self.options.exclude_read else frozenset[int]()
+        return self.model.catalog.items.known_indices(sorted(read | self.gone))
 
 
 def ranked_places(asked: Asked, k: int) -> list[Place]:
@@ -159,11 +167,17 @@ def _placed(
     """Return k of the ranked items as the reader's wishes move them, with what speaks for each."""
     shown, origin = ranked
     order, values = _moved(asked, shown, scores[origin], k, closeness)
-    causes = causes_of(asked.model, asked.profile, origin[order].tolist())
+    earned_by = origin[order].tolist()
+    causes = causes_of(asked.model, asked.profile, earned_by)
+    contributions: list[list[tuple[int, float]]] = [[] for _place in earned_by]
+    if asked.options.explain:
+        contributions = contributions_of(asked.model, asked.profile, earned_by)
     ids = asked.model.catalog.items.ids[shown[order]].tolist()
     return [
-        Place(book, score, because)
-        for book, score, because in zip(ids, values.tolist(), causes, strict=True)
+        Place(book, score, because, all_of_it)
+        for book, score, because, all_of_it in zip(
+            ids, values.tolist(), causes, contributions, strict=True
+        )
     ]
 
 

@@ -77,3 +77,25 @@ def causes_of(
             ]
         )
     return causes
+
+
+def contributions_of(
+    model: ActiveModel, profile: Profile, items: Sequence[int]
+) -> list[list[tuple[int, float]]]:
+    """Return for each item (book id, share) of all the reader's books that say anything of it.
+
+    The shares of those that speak for it add up to 1; those of the others, below 0, are in the
+    same measure. Descending; empty where nothing speaks for it.
+    """
+    own, counts = model.linear.inputs(profile)
+    if not len(own) or not len(items):
+        return [[] for _item in items]
+    terms = counts[:, np.newaxis] * model.linear.weights_between(own, np.array(items))
+    ids = model.catalog.items.ids[own]
+    contributions: list[list[tuple[int, float]]] = []
+    for column, total in zip(terms.T, np.maximum(terms, 0.0).sum(axis=0).tolist(), strict=True):
+        said = np.argsort(-column, kind="stable") if total > 0 else np.array([], dtype=np.int64)
+        contributions.append(
+            [(int(ids[place]), float(column[place] / total)) for place in said if column[place]]
+        )
+    return contributions

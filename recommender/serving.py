@@ -1,11 +1,12 @@
 """Lists for a reader, computed at request time from what they think right now."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from accounts.models import User
 from catalog.models import Book
+from catalog.selectors import visible_books
 from ratings.opinions import Opinions, opinions_of
 from recommender.active import holder
 from recommender.list_options import NO_OPTIONS, ListOptions, hidden_and_matching
@@ -32,6 +33,9 @@ class Recommendation:
     reasons: list[Reason]
     # None unless asked for, and where nobody knows anything of the book.
     predicted: PredictedStars | None = None
+    # All of the reader's visible books that say anything of it, as `contributions_of`; only where
+    # the options ask for an explanation.
+    contributions: list[Reason] = field(default_factory=list)
 
     @property
     def other_percent(self) -> int:
@@ -88,7 +92,11 @@ def recommendations_from(
     profile = None
     if model is None:
         # Of no book it is known what is like it.
-        books = most_read(opinions.taken, k, options.matching()) if options.like is None else []
+        books = (
+            most_read(options.taken(opinions), k, options.matching())
+            if options.like is None
+            else []
+        )
         found = RecommendationList(_unexplained(books), "popular", None)
     else:
         profile = profile_of(model, opinions)
@@ -118,7 +126,7 @@ def _made(asked: Asked, k: int) -> RecommendationList:
         items = _explained(asked, lambda now: places_like(now, like, k))
         return RecommendationList(items, "ratings" if speaks(asked.profile) else "book", run_id)
     if not speaks(asked.profile):
-        popular = _unexplained(popular_for(asked, asked.opinions.taken, k))
+        popular = _unexplained(popular_for(asked, asked.taken, k))
         return RecommendationList(popular, "popular", run_id)
     items = _explained(asked, lambda now: ranked_places(now, k))
     if len(items) < k:
@@ -136,6 +144,8 @@ def _explained(asked: Asked, place: Callable[[Asked], list[Place]]) -> list[Reco
             break
         asked = replace(asked, gone=asked.gone | missing)
     stars = asked.opinions.stars
+    told = {book for found in places for book, _share in found.contributions}
+    titles = visible_books().only("pk", "title").in_bulk(told) if told else {}
     return [
         Recommendation(
             number,
@@ -146,6 +156,11 @@ def _explained(asked: Asked, place: Callable[[Asked], list[Place]]) -> list[Reco
                 for cause, share in found.causes
                 if cause in books
             ],
+            contributions=[
+                Reason(titles[book], stars.get(book), share)
+                for book, share in found.contributions
+                if book in titles
+            ],
         )
         for number, found in enumerate(places, start=1)
     ]
@@ -154,7 +169,7 @@ def _explained(asked: Asked, place: Callable[[Asked], list[Place]]) -> list[Reco
 def _filled_up(asked: Asked, listed: list[Recommendation], k: int) -> list[Recommendation]:
     """Return popular books for the places that the reader's own few ratings do not fill."""
     present = {item.book.pk for item in listed}
-    popular = popular_for(asked, asked.opinions.taken | present, k - len(listed))
+    popular = popular_for(asked, asked.taken | present, k - len(listed))
     # Scores descend to the end of the list.
     score = min([0.0, *(item.score for item in listed)])
     return [
