@@ -88,12 +88,15 @@ class ListedBook(serializers.Serializer):
 
 
 class NewestFirst(CursorPagination):
-    """Pages in the order in which rows were added, the newest first."""
+    """Pages in the order in which rows were added, the newest first.
+
+    They look like the catalogue's (`bookrec_site.pagination`).
+    """
 
     ordering = "-id"
-    page_size = 50
+    page_size = 20
     page_size_query_param = "page_size"
-    max_page_size = 200
+    max_page_size = 100
 
     def get_page_size(self, request: Request) -> int:
         text = request.query_params.get("page_size", "")
@@ -115,6 +118,15 @@ class NewestFirst(CursorPagination):
         ):
             raise self._made_up()
         return cursor
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"next": self.get_next_link(), "results": data})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        described: dict[str, Any] = super().get_paginated_response_schema(schema)
+        del described["properties"]["previous"]
+        described["required"] = ["next", "results"]
+        return described
 
     def _made_up(self) -> ValidationError:
         return ValidationError({"cursor": ["This cursor comes from no page."]})
