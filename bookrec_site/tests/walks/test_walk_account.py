@@ -58,10 +58,11 @@ def test_a_second_step_is_turned_on_and_asked_for(
     sign_up(page, walker.name)
     page.goto(link_of_last_mail(goodbooks_site, f"{walker.name}@example.org"))
     page.get_by_role("button", name="Yes, confirm it").click()
-    page.context.clear_cookies()
-    log_in(page, walker.name)
     page.goto("/account/two-step/")
     page.get_by_role("link", name="Turn it on").click()
+    expect(page.get_by_role("heading", name="Is it you?")).to_be_visible()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
     secret = page.locator("code.key").inner_text()
 
     def code(step: int) -> str:
