@@ -10,11 +10,17 @@ import os
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import django
 import numpy as np
 from scipy.sparse import csr_array
 
+if TYPE_CHECKING:  # models can be imported after django.setup() only
+    from recommender.active import ActiveModel
+
+# {reader: {book id: stars}}
+Readers = dict[int, dict[int, int]]
 K = 10
 SETTINGS = [
     (0.0, 0.0),
@@ -41,7 +47,7 @@ def main() -> None:
     _measure("readers whom the run withheld", model, *_withheld())
 
 
-def _read(path: Path) -> dict[int, dict[int, int]]:
+def _read(path: Path) -> Readers:
     """Return {reader: {book id: stars}}; goodbooks numbers are turned into ids."""
     from catalog.models import Book
 
@@ -53,7 +59,7 @@ def _read(path: Path) -> dict[int, dict[int, int]]:
     return readers
 
 
-def _withheld() -> tuple[dict[int, dict[int, int]], dict[int, dict[int, int]]]:
+def _withheld() -> tuple[Readers, Readers]:
     """Return the ratings of readers whom no run learns from, four fifths and one fifth."""
     from accounts.models import User
     from ratings.models import Rating
@@ -73,7 +79,7 @@ def _withheld() -> tuple[dict[int, dict[int, int]], dict[int, dict[int, int]]]:
     return fold_in, target
 
 
-def _measure(name, model, fold_in, target) -> None:
+def _measure(name: str, model: "ActiveModel", fold_in: Readers, target: Readers) -> None:
     from ratings.opinions import Opinions
     from recommender.engine import ndcg_at_k
     from recommender.list_options import ListOptions
@@ -111,13 +117,15 @@ def _measure(name, model, fold_in, target) -> None:
         )
 
 
-def _tag_profiles(model) -> csr_array:
+def _tag_profiles(model: "ActiveModel") -> csr_array:
     """Return the books' tags by tf-idf, every row of length 1."""
     from recommender import artifact_store
     from recommender.engine import Catalog
 
     # The web keeps the catalogue without its tags.
     catalog = Catalog.from_part(artifact_store.load(model.artifact).part("items"))
+    if catalog.tags is None:
+        sys.exit("The catalogue of the active run has no tags.")
     tags = csr_array(catalog.tags, copy=True).astype(np.float64)
     n_books = np.bincount(tags.indices, minlength=tags.shape[1])
     tags.data = np.log1p(tags.data) * np.log(tags.shape[0] / n_books[tags.indices])
