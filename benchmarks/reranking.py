@@ -93,12 +93,18 @@ def _measure(name: str, model: "ActiveModel", fold_in: Readers, target: Readers)
         if liked and speaks(profile):
             readers.append((opinions, profile, liked))
     tags = _tag_profiles(model)
+    n_ratings = model.catalog.n_ratings
+    if n_ratings is None:
+        sys.exit("The catalogue of the active run counts no ratings.")
     print(f"\n{name}: {len(readers):,}")
     print("| variety | discovery | NDCG@10 | alike | coverage@10 | ratings of a book |")
     print("|---|---|---|---|---|---|")
     for diversity, novelty in SETTINGS:
         options = ListOptions(diversity=diversity, novelty=novelty)
-        ndcg, alike, known, seen = [], [], [], set()
+        ndcg: list[float] = []
+        alike: list[float] = []
+        known: list[float] = []
+        seen: set[int] = set()
         for opinions, profile, liked in readers:
             asked = Asked(model, opinions, profile, options, gone=frozenset(), matching=None)
             books = [place.book for place in ranked_places(asked, K)]
@@ -109,7 +115,7 @@ def _measure(name: str, model: "ActiveModel", fold_in: Readers, target: Readers)
                 rows = tags[items]
                 cosines = (rows @ rows.T).toarray()
                 alike.append((cosines.sum() - np.trace(cosines)) / (len(items) * (len(items) - 1)))
-            known.extend(np.log(np.nan_to_num(model.catalog.n_ratings[items]) + 1))
+            known.extend(np.log(np.nan_to_num(n_ratings[items]) + 1))
         print(
             f"| {diversity:g} | {novelty:g} | {np.mean(ndcg):.4f} | {np.mean(alike):.3f} | "
             f"{len(seen):,} | {np.exp(np.mean(known)):,.0f} |",
