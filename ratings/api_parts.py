@@ -4,6 +4,8 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
@@ -35,6 +37,14 @@ class WholeNumberField(serializers.IntegerField):
         if number is None:
             self.fail("invalid")
         return number
+
+
+# For operations that may answer 404 for what no address names.
+NOT_FOUND = {
+    (404, "application/problem+json"): OpenApiResponse(
+        OpenApiTypes.OBJECT, description="There is no such book."
+    )
+}
 
 
 class PersonalView(APIView):
@@ -102,21 +112,18 @@ class NewestFirst(CursorPagination):
         text = request.query_params.get("page_size", "")
         if not text:
             return self.page_size
-        if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) == 0:
+        if not (text.isascii() and text.isdigit()) or len(text) > 400 or int(text) == 0:
             raise ValidationError({"page_size": ["This is a whole number of 1 or more."]})
         return min(int(text), self.max_page_size)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        try:
-            cursor = super().decode_cursor(request)
-        except NotFound as error:
-            raise self._made_up() from error
+        cursor = super().decode_cursor(request)
         position = str(cursor.position) if cursor and cursor.position is not None else None
         # DRF hands what somebody made up to the database.
         if position is not None and not (
             position.isascii() and position.isdigit() and len(position) < len(str(MAX_ID))
         ):
-            raise self._made_up()
+            raise NotFound(self.invalid_cursor_message)
         return cursor
 
     def get_paginated_response(self, data: Any) -> Response:
@@ -127,9 +134,6 @@ class NewestFirst(CursorPagination):
         del described["properties"]["previous"]
         described["required"] = ["next", "results"]
         return described
-
-    def _made_up(self) -> ValidationError:
-        return ValidationError({"cursor": ["This cursor comes from no page."]})
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         parameters: list[dict[str, Any]] = super().get_schema_operation_parameters(view)

@@ -11,9 +11,9 @@ from rest_framework.generics import ListAPIView
 from rest_framework.response import Response
 
 from accounts.requests import ReaderApiRequest
-from catalog.selectors import visible_books
 from ratings.api_parts import (
     MAX_ID,
+    NOT_FOUND,
     ListedBook,
     NewestFirst,
     PersonalView,
@@ -111,15 +111,15 @@ class DismissalsView(PersonalView, ListAPIView):
         return with_listed_books(Dismissal.objects.filter(user=self.request.user))
 
     @extend_schema(
-        operation_id="dismiss_book", request=DismissalInput, responses={201: DismissalOutput}
+        operation_id="dismiss_book",
+        request=DismissalInput,
+        responses={201: DismissalOutput, **NOT_FOUND},
     )
     def post(self, request: ReaderApiRequest) -> Response:
         """Hide a book from the reader's lists for good; those like it sink."""
         form = DismissalInput(data=request.data)
         form.is_valid(raise_exception=True)
-        book = visible_books().filter(pk=form.validated_data["book"]).first()
-        if book is None:
-            raise serializers.ValidationError({"book": ["There is no such book."]})
+        book = visible_book(form.validated_data["book"])
         dismissal = dismiss_book(user=request.user, book=book)
         return Response(DismissalOutput(dismissal).data, status=status.HTTP_201_CREATED)
 

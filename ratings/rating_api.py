@@ -112,13 +112,13 @@ class BulkRatingsView(PersonalView):
         parameters=[
             OpenApiParameter(
                 KEY_HEADER,
-                OpenApiTypes.STR,
+                {"type": "string", "pattern": "^[!-~]{1,255}$"},
                 OpenApiParameter.HEADER,
                 description=(
-                    "Chosen by you, 1 to 255 printable characters. The same request with the same "
-                    "key within 24 hours is not done again but answered as the first time, with "
-                    "the header Idempotency-Replayed; another request with this key is refused "
-                    "with 422."
+                    "Chosen by you: 1 to 255 printable ASCII characters, no spaces. The same "
+                    "request with the same key in 24 hours is not done again but answered as at "
+                    "first, with the header Idempotency-Replayed; another request with this key is "
+                    "refused with 422."
                 ),
             )
         ],
@@ -132,8 +132,8 @@ class BulkRatingsView(PersonalView):
         key = request.headers.get(KEY_HEADER)
         if key is None:
             return Response(_answer(rate_many(user=request.user, rows=rows)))
-        if not re.fullmatch(rf"[\x20-\x7e]{{1,{AnsweredRequest.MAX_KEY_LENGTH}}}", key):
-            raise ValidationError({KEY_HEADER: ["A key has 1 to 255 printable characters."]})
+        if not re.fullmatch(rf"[!-~]{{1,{AnsweredRequest.MAX_KEY_LENGTH}}}", key):
+            raise ValidationError({KEY_HEADER: ["1 to 255 printable ASCII characters, no spaces."]})
         try:
             answer, is_old = answer_once(
                 user=request.user,

@@ -69,6 +69,12 @@ class ShelfView(PersonalView, ListAPIView):
             raise NotFound("You have no such shelf.")
         return with_listed_books(entries)
 
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        # What is after the slash was meant for a book.
+        if "/" in kwargs["shelf"]:
+            raise NotFound("There is no such book.")
+        return super().http_method_not_allowed(request, *args, **kwargs)
+
 
 class EntryOutput(serializers.Serializer):
     book = serializers.IntegerField(source="book_id")

@@ -1,9 +1,10 @@
 """API doors to what is computed from what a program sends or asks, and nothing stored."""
 
-from drf_spectacular.types import OpenApiTypes
+import re
+
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +12,7 @@ from rest_framework.response import Response
 from accounts.requests import ReaderApiRequest
 from accounts.throttling import AnonymousThrottle, CostlyThrottle
 from catalog.selectors import visible_books
-from ratings.api_parts import MAX_ID, PersonalView, WholeNumberField
+from ratings.api_parts import MAX_ID, NOT_FOUND, PersonalView, WholeNumberField
 from ratings.opinions import Opinions
 from recommender.api import asked_for, shown_list, shown_stars
 from recommender.api_answers import LIST_PARAMETERS, ExpectedStars, Recommended
@@ -19,6 +20,7 @@ from recommender.serving import predicted_stars, recommendations_from
 
 MAX_SESSION_RATINGS = 200
 MAX_PREDICTIONS = 100
+_IDS = rf"^[1-9][0-9]{{0,17}}(,[1-9][0-9]{{0,17}}){{0,{MAX_PREDICTIONS - 1}}}$"
 
 
 class SessionRating(serializers.Serializer):
@@ -84,19 +86,19 @@ class PredictionsView(PersonalView):
         parameters=[
             OpenApiParameter(
                 "book",
-                OpenApiTypes.STR,
+                {"type": "string", "pattern": _IDS},
                 required=True,
                 description=f"Ids of at most {MAX_PREDICTIONS} books: 1,2,3.",
             )
         ],
-        responses={200: Predictions},
+        responses={200: Predictions, **NOT_FOUND},
     )
     def get(self, request: ReaderApiRequest) -> Response:
         """How many stars the reader would probably give each book, in the order asked for."""
         ids = _book_ids(request.query_params.getlist("book"))
         books = visible_books().defer("description", "search_text").in_bulk(ids)
         if unknown := [book_id for book_id in ids if book_id not in books]:
-            raise ValidationError({"book": [f"There is no book {id}." for id in unknown]})
+            raise NotFound(f"There is no book {unknown[0]}.")
         predicted = predicted_stars(request.user, books.values())
         return Response(
             {
@@ -113,6 +115,6 @@ def _book_ids(values: list[str]) -> list[int]:
     if len(texts) > MAX_PREDICTIONS:
         raise ValidationError({"book": [f"At most {MAX_PREDICTIONS} books at once."]})
     # Digits of ASCII only, and few of them: int() would read others, and numbers without end.
-    if not texts or not all(t.isascii() and t.isdigit() and len(t) <= 18 for t in texts):
+    if not texts or not re.fullmatch(_IDS, ",".join(texts)):
         raise ValidationError({"book": ["These are the ids of books: 1,2,3."]})
     return list(dict.fromkeys(map(int, texts)))

@@ -165,7 +165,7 @@ def test_predictions_come_in_the_order_asked_for_with_their_basis(trained, alice
 
 
 @pytest.mark.parametrize(
-    "books", ["", ",", "x", "1,x", "-1", "1.5", "0", "\0", "٣", "[1]", "9" * 30, "999999"]
+    "books", ["", ",", "x", "1,x", "-1", "1.5", "0", "\0", "٣", "[1]", "9" * 30]
 )
 def test_books_that_are_none_are_answered_by_name(books: str) -> None:
     response = signed_in(UserFactory()).get(PREDICTIONS, {"book": books})
@@ -176,7 +176,8 @@ def test_books_that_are_none_are_answered_by_name(books: str) -> None:
 def test_predictions_need_books_and_have_a_limit() -> None:
     client, hidden = signed_in(UserFactory()), BookFactory(is_hidden=True)
     assert_problem(client.get(PREDICTIONS), 400)
-    assert_problem(client.get(PREDICTIONS, {"book": hidden.pk}), 400)
+    assert_problem(client.get(PREDICTIONS, {"book": hidden.pk}), 404)
+    assert_problem(client.get(PREDICTIONS, {"book": "999999"}), 404)
     books = BookFactory.create_batch(101, authors=[])
     texts = [str(book.pk) for book in books]
     assert_problem(client.get(PREDICTIONS, {"book": ",".join(texts)}), 400)
