@@ -13,14 +13,13 @@ from bookrec_site.pages.asking import RATINGS_FOR_A_GOOD_LIST, target_of
 from bookrec_site.pages.onboarding import DONE_KEY
 from catalog.latest import most_read_books, newest_books
 from catalog.models import Book, Genre
-from catalog.selectors import load_cards
+from catalog.selectors import load_cards, visible_books
 from ratings.guest import stars_in_session
 from ratings.latest import latest_of
 from ratings.marks import MarkedBook, marked_for
 from ratings.opinions import Opinions, opinions_of
 from ratings.trending import trending_book_ids
 from recommender.home_rows import home_rows
-from recommender.popular import in_order
 from recommender.serving import popular_books
 
 LOVED_BOOKS = 16
@@ -101,7 +100,8 @@ def _by_genre(request: HttpRequest, genre: Genre | None, shown: Sequence[Book]) 
     trending_ids = trending_book_ids(2 * BOOKS_A_STRIP, genre=slug)
     is_trend = len(trending_ids) >= MIN_TRENDING
     if is_trend:
-        read = in_order(trending_ids)
+        found = visible_books().in_bulk(trending_ids)
+        read = [found[book] for book in trending_ids if book in found]
     else:
         read = most_read_books(2 * LOVED_BOOKS + BOOKS_A_STRIP, genre=slug)
     read = _others(read, [*shown, *new])
