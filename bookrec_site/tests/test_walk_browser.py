@@ -1,4 +1,4 @@
-"""The main job as a reader does it: in a real browser, on the real data."""
+"""Pages that readers come to first, in a real browser on the real data; more in `walks`."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,6 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from bookrec_site.tests.running_site import RunningSite
-from bookrec_site.tests.test_walk_http import FANTASY
 
 pytestmark = [pytest.mark.realdata, pytest.mark.browser]
 
@@ -49,67 +48,6 @@ def shoot(page: Page, folder: Path, name: str) -> None:
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= PHONE["width"], f"{name} is {width} px wide on a phone"
     page.set_viewport_size(DESKTOP)
-
-
-def listed(page: Page) -> list[str]:
-    return page.locator("ol.rows .row-title").all_inner_texts()
-
-
-def test_a_newcomer_signs_up_rates_and_gets_ten(page: Page, screenshots: Path) -> None:
-    page.goto("/")
-    shoot(page, screenshots, "home-guest")
-    page.get_by_role("link", name="Sign up").first.click()
-    shoot(page, screenshots, "signup")
-    page.get_by_label("Username").fill("newcomer")
-    page.get_by_label("E-mail").fill("newcomer@example.org")
-    page.get_by_label("Password").first.fill("reads in a browser")
-    page.get_by_role("button", name="Sign up").click()
-    expect(page.get_by_role("button", name="Log out")).to_be_attached()
-    shoot(page, screenshots, "home-newcomer")
-
-    for title in FANTASY:
-        page.goto("/books/")
-        search = page.get_by_role("searchbox").last
-        search.fill(title)
-        search.press("Enter")
-        page.get_by_role("link", name=title, exact=True).first.click()
-        expect(page.get_by_role("heading", level=1)).to_have_text(title)
-        page.get_by_role("button", name=re.compile(r"^5 stars")).first.click()
-        expect(page.get_by_role("button", name=re.compile(r"^5 stars")).first).to_have_attribute(
-            "aria-pressed", "true"
-        )
-    shoot(page, screenshots, "book")
-
-    page.get_by_role("link", name="For you").click()
-    first = listed(page)
-    assert len(first) == len(set(first)) == 10
-    assert not set(first) & set(FANTASY)
-    assert page.locator("ol.rows .reasons").count() == 10
-    shoot(page, screenshots, "recommendations")
-
-    # Rate the third of the ten in its place: the next list has changed without it.
-    row = page.locator("ol.rows > li").nth(2)
-    row.get_by_role("button", name=re.compile(r"^4 stars")).click()
-    second = listed(page)
-    assert len(second) == 10
-    assert first[2] not in second
-    assert second != first
-
-    # One more goes to the shelf, and off the list.
-    page.locator("ol.rows > li").first.get_by_role("button", name=re.compile("read", re.I)).click()
-    assert second[0] not in listed(page)
-    page.get_by_role("link", name="To read").first.click()
-    expect(page.get_by_role("link", name=second[0], exact=True).first).to_be_visible()
-    shoot(page, screenshots, "to-read")
-
-    page.get_by_role("link", name="Ratings", exact=True).click()
-    expect(page.get_by_role("link", name=first[2], exact=True).first).to_be_visible()
-    shoot(page, screenshots, "ratings")
-
-    page.locator(".account-menu summary").click()
-    page.get_by_role("button", name="Log out").click()
-    page.goto("/recommendations/")
-    expect(page.get_by_role("button", name="Log in")).to_be_visible()
 
 
 def test_browsing_and_searching_look_right(page: Page, screenshots: Path) -> None:
