@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from accounts.services import issue_token
 from accounts.tests.factories import UserFactory
 from bookrec_site.api.description import description
-from bookrec_site.tests.test_api_conformance import library  # noqa: F401 - a fixture
+from bookrec_site.tests.test_api_conformance import library, one_connection  # noqa: F401 - fixtures
 from ratings.services import dismiss_book, mark_read, rate_book, shelve_book, write_note
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
