@@ -111,7 +111,7 @@ def ranked_places(asked: Asked, k: int) -> list[Place]:
     spoken_for = model.linear.scores(profile) > model.linear.prior
     ranked = rank_places(
         scores,
-        k=POOL if _moves(asked) else k,
+        k=POOL if moves(asked) else k,
         excluded=excluded,
         series=model.catalog.series,
         read=asked.read(),
@@ -148,7 +148,7 @@ def places_like(asked: Asked, book: int, k: int) -> list[Place]:
 
 def moved_books(asked: Asked, books: list[int], k: int) -> list[int]:
     """Return k of the ranked books as the reader's dismissals and sliders move them."""
-    if not _moves(asked):
+    if not moves(asked):
         return books[:k]
     items = asked.model.catalog.items
     indices = items.known_indices(books)  # all of them are known: they are the model's own
@@ -181,7 +181,7 @@ def _placed(
     ]
 
 
-def _moves(asked: Asked) -> bool:
+def moves(asked: Asked) -> bool:
     """Return whether anything but relevance orders this list."""
     options = asked.options
     return bool(asked.dismissed or options.diversity or options.novelty or options.like is not None)
@@ -195,7 +195,7 @@ def _moved(
     closeness: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
     """Return which k of the ranked items stay, in their new order, and by which score."""
-    if not _moves(asked):
+    if not moves(asked):
         return np.arange(min(k, len(shown))), scores[:k]
     model, options, catalog = asked.model, asked.options, asked.model.catalog
     usual = model.usual_similarity

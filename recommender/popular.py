@@ -8,31 +8,37 @@ from django.db.models import Q
 from catalog.models import Book
 from catalog.selectors import load_cards, visible_books
 from recommender.active import ActiveModel
-from recommender.places import POOL, Asked, moved_books
+from recommender.places import POOL, Asked, moved_books, moves
 
 EVERY_BOOK = Q()
+# So many of the next popular books may be hidden or gone since the fit without another question.
+SPARE = 10
 
 
 def popular_for(asked: Asked, taken: set[int], k: int) -> list[Book]:
-    """Return k well-liked books that match, as the reader's wishes order them.
+    """Return k well-liked books that match, as the reader's wishes order them, rows alone.
 
     Fewer when no more match, or only volumes of series whose next one does not.
     """
     model, matching = asked.model, asked.matching
     if matching is None:
         listed = model.catalog.items.ids[model.popular].tolist()
+        if not moves(asked):
+            first = [book for book in listed if book not in taken][: k + SPARE]
+            if len(books := in_order(first, with_cards=False)) >= k:
+                return books[:k]
         # Some may have been hidden or deleted since the fit.
         shown = visible_books().filter(pk__in=listed).values_list("pk", flat=True)
         left = set(shown) - taken
         listed = [book for book in listed if book in left]
         if len(listed) >= k:
-            return in_order(moved_books(asked, listed, k))
+            return in_order(moved_books(asked, listed, k), with_cards=False)
         matching = frozenset(visible_books().values_list("pk", flat=True))
     listed = moved_books(asked, _popular_of(model, matching - taken, max(POOL, k)), k)
-    books = in_order(listed)
+    books = in_order(listed, with_cards=False)
     newer = matching - taken - set(model.catalog.items.ids.tolist())
     if len(books) < k and newer:
-        books += most_read(taken, k - len(books), Q(pk__in=newer))
+        books += most_read(taken, k - len(books), Q(pk__in=newer), with_cards=False)
     return books
 
 
@@ -64,11 +70,14 @@ def _popular_of(model: ActiveModel, books: frozenset[int], k: int) -> list[int]:
     return listed
 
 
-def most_read(taken: set[int], k: int, wanted: Q = EVERY_BOOK) -> list[Book]:
+def most_read(
+    taken: set[int], k: int, wanted: Q = EVERY_BOOK, *, with_cards: bool = True
+) -> list[Book]:
     """Return the books with the most ratings that meet a condition."""
     matching = visible_books().filter(wanted).exclude(pk__in=taken)
     books = list(matching.order_by("-ratings_count", "id")[:k])
-    load_cards(books)
+    if with_cards:
+        load_cards(books)
     return books
 
 
@@ -78,14 +87,19 @@ def most_read_ids(taken: set[int], k: int) -> list[int]:
     return list(others.values_list("pk", flat=True)[:k])
 
 
-def books_by_id(ids: Iterable[int], *, with_series: bool = True) -> dict[int, Book]:
-    """Return those of the books that exist and are shown, with what a card needs."""
+def books_by_id(
+    ids: Iterable[int], *, with_series: bool = True, with_cards: bool = True
+) -> dict[int, Book]:
+    """Return those of the books that exist and are shown, with what a card needs or without."""
     books = list(visible_books().filter(pk__in=list(ids)))
-    load_cards(books, with_series=with_series)
+    if with_cards:
+        load_cards(books, with_series=with_series)
     return {book.pk: book for book in books}
 
 
-def in_order(ids: Sequence[int], *, with_series: bool = True) -> list[Book]:
+def in_order(
+    ids: Sequence[int], *, with_series: bool = True, with_cards: bool = True
+) -> list[Book]:
     """Return the books that are shown, in the order of the ids."""
-    found = books_by_id(ids, with_series=with_series)
+    found = books_by_id(ids, with_series=with_series, with_cards=with_cards)
     return [found[book] for book in ids if book in found]

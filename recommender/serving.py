@@ -6,7 +6,7 @@ from typing import Literal
 
 from accounts.models import User
 from catalog.models import Book
-from catalog.selectors import visible_books
+from catalog.selectors import load_cards, visible_books
 from ratings.opinions import Opinions, opinions_of
 from recommender.active import holder
 from recommender.list_options import NO_OPTIONS, ListOptions, hidden_and_matching
@@ -81,6 +81,7 @@ def recommendations_from(
     *,
     options: ListOptions = NO_OPTIONS,
     with_predicted_stars: bool = False,
+    with_series: bool = True,
 ) -> RecommendationList:
     """Return the top k of a reader or guest: never a book they know or dismissed, nor a hidden one.
 
@@ -112,6 +113,10 @@ def recommendations_from(
             matching=None if matching is None else frozenset(matching),
         )
         found = _made(asked, k)
+        # Once for all rungs of the ladder.
+        listed = [item.book for item in found.items]
+        reasons = [reason.book for item in found.items for reason in item.reasons]
+        load_cards({id(book): book for book in listed + reasons}.values(), with_series=with_series)
     if not with_predicted_stars:
         return found
     predicted = predict(model, profile, [item.book for item in found.items])
@@ -139,7 +144,7 @@ def _explained(asked: Asked, place: Callable[[Asked], list[Place]]) -> list[Reco
     while True:
         places = place(asked)
         causes = {cause for found in places for cause, _share in found.causes}
-        books = books_by_id({found.book for found in places} | causes)
+        books = books_by_id({found.book for found in places} | causes, with_cards=False)
         if not (missing := {found.book for found in places} - books.keys()):
             break
         asked = replace(asked, gone=asked.gone | missing)

@@ -65,7 +65,9 @@ def list_context(request: HttpRequest, opinions: Opinions) -> dict[str, Any]:
     n_ratings = len(opinions.stars)
     wants = getattr(request.user, "wants_recommendations", True)
     found = (
-        recommendations_from(opinions, LIST_LENGTH, with_predicted_stars=True) if wants else None
+        recommendations_from(opinions, LIST_LENGTH, with_predicted_stars=True, with_series=False)
+        if wants
+        else None
     )
     return {
         "found": found,

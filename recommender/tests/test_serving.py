@@ -181,6 +181,20 @@ def test_a_list_costs_few_queries(trained, bob, django_assert_max_num_queries) -
         recommendations_for(bob, k=10)
 
 
+def test_filling_up_a_list_loads_its_cards_once(
+    trained, bob, django_assert_max_num_queries
+) -> None:
+    recommendations_for(bob, k=1)  # the first one loads the model
+    # Opinions, the active run, hidden books; those ranked, those filled up; authors, volumes.
+    with django_assert_max_num_queries(7):
+        found = recommendations_for(bob, k=15)
+        for item in found.items:
+            [authorship.author.name for authorship in item.book.authorships.all()]
+            [volume.series.name for volume in item.book.volumes.all()]
+    assert len(found.items) == 15
+    assert {bool(item.reasons) for item in found.items} == {True, False}
+
+
 def test_a_broken_artifact_leaves_the_old_one_serving(trained, bob, artifacts, caplog) -> None:
     before = titles(recommendations_for(bob, k=5))
     served = TrainingRun.objects.get(status="active")
