@@ -90,7 +90,9 @@ class Choices:
     @cached_property
     def _known(self) -> tuple[dict[str, str], dict[str, str]]:
         # Asked genre by genre, which ends at each one's first book; the books have 25,000 genres.
-        shown = BookGenre.objects.filter(genre=OuterRef("pk"), book__is_hidden=False)
+        # Without the hidden ones, of which there are few: joined to the others it would read all.
+        hidden = Book.objects.filter(is_hidden=True).values("pk")
+        shown = BookGenre.objects.filter(genre=OuterRef("pk")).exclude(book__in=hidden)
         genres = Genre.objects.filter(Exists(shown)).values_list("slug", "name")
         # A language has no name in the database, a genre always has.
         none = Value("", CharField())
