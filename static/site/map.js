@@ -221,7 +221,11 @@
 
   function listen() {
     view.call(zoom).on("dblclick.zoom", null);
-    canvas.addEventListener("pointerdown", (event) => { pointer = event.pointerType; });
+    let pressedAt = [0, 0];
+    canvas.addEventListener("pointerdown", (event) => {
+      pointer = event.pointerType;
+      pressedAt = [event.clientX, event.clientY];
+    });
     canvas.addEventListener("pointermove", (event) => {
       if (event.pointerType !== "mouse" || event.buttons) return;
       loadTitles();
@@ -232,6 +236,8 @@
     });
     canvas.addEventListener("pointerleave", hideTip);
     canvas.addEventListener("click", (event) => {
+      // The end of a drag opens nothing. d3 sees to that, but not while frames are late.
+      if (Math.hypot(event.clientX - pressedAt[0], event.clientY - pressedAt[1]) > zoom.clickDistance()) return;
       const i = bookAt(event.offsetX, event.offsetY, pointer === "mouse" ? NEAR_PIXELS : 2 * NEAR_PIXELS);
       if (i < 0) return;
       // A finger cannot point without pressing: the first touch shows what the second opens.
