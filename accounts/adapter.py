@@ -9,7 +9,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib import messages
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -17,9 +17,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.addresses import client_address
 from accounts.models import User
 from accounts.selectors import is_anothers_email
-from accounts.throttling import client_address
+from accounts.services import lock_reader
 
 logger = logging.getLogger(__name__)
 
@@ -71,15 +72,30 @@ class AccountAdapter(DefaultAccountAdapter):
             )
         return response
 
+    def add_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Say on the next page what was done; a program has no next page, and wants no cookie."""
+        if not request.path.startswith("/api/"):
+            super().add_message(request, *args, **kwargs)
+
     def can_delete_email(self, email_address: EmailAddress) -> bool:
         """Only an address that waits to be confirmed can be taken back."""
         return not email_address.primary
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        """Confirm an address, unless another account has it: `User.email` is unique."""
+        """Confirm an address, unless another account has it: `User.email` is unique.
+
+        Raises
+        ------
+        Http404
+            When the address waits no more, as for a key that was taken back before it was read.
+        """
         if not is_anothers_email(email_address.email, email_address.user):
             try:
                 with transaction.atomic():
+                    # What takes an address back holds this too.
+                    lock_reader(email_address.user)
+                    if not EmailAddress.objects.filter(pk=email_address.pk).exists():
+                        raise Http404("This key is not valid, too old, or was used already.")
                     return bool(super().confirm_email(request, email_address))
             except IntegrityError:
                 logger.info("address %s was taken while it was confirmed", email_address.pk)

@@ -3,19 +3,19 @@
 from typing import Any
 
 from allauth.account import forms as allauth_forms
-from allauth.account.internal.flows.email_verification import send_verification_email_to_address
 from allauth.account.models import EmailAddress
 from allauth.mfa.base import forms as mfa_forms
 from allauth.mfa.totp import forms as totp_forms
 from django import forms
+from django.conf import settings
 from django.core.validators import MaxLengthValidator
-from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
-from accounts.selectors import active_reader_with_email, is_anothers_email, username_for_login
-from accounts.services import EMAIL_TAKEN, sign_up
+from accounts.email_changes import request_change
+from accounts.models import ApiToken, User
+from accounts.selectors import active_reader_with_email, username_for_login
+from accounts.services import sign_up
 
 _LONGEST_EMAIL = EmailAddress._meta.get_field("email").max_length
 PASSWORD_HELP = _("At least 8 characters, no common password, not only digits.")
@@ -95,20 +95,10 @@ class ChangeEmailForm(_Labelled, allauth_forms.AddEmailForm):
         super().__init__(*args, **kwargs)
         self.fields["email"].label = _("New address")
 
-    def clean_email(self) -> str:
-        address: str = super().clean_email()
-        if is_anothers_email(address, self.user):
-            raise forms.ValidationError(EMAIL_TAKEN)
-        return address
-
     def save(self, request: HttpRequest) -> EmailAddress:
-        """Send a mail to the new address; the present one stays until that is confirmed."""
-        with transaction.atomic():
-            waiting = EmailAddress.objects.filter(user=self.user, primary=False, verified=False)
-            waiting.delete()
-            address = EmailAddress.objects.create(user=self.user, email=self.cleaned_data["email"])
-        send_verification_email_to_address(request, address)
-        return address
+        """Let the address wait; see `request_change`, which may refuse it."""
+        request_change(request, self.user, self.cleaned_data["email"])
+        return EmailAddress.objects.get(user=self.user, email=self.cleaned_data["email"])
 
 
 class ChangePasswordForm(_Labelled, allauth_forms.ChangePasswordForm):
@@ -186,10 +176,33 @@ class RecommendationsForm(forms.ModelForm):
         labels = {"wants_recommendations": _("Recommend books to me")}
         help_texts = {
             "wants_recommendations": _(
-                "Off: no list is made from your ratings, on no page and not through the API. "
-                "Your ratings stay."
+                "On: it is also counted which books of your lists you saw, opened and rated, to "
+                "see whether the lists are good; here alone, and for 90 days. "
+                "Off: no list is made from your ratings, on no page and not through the API, and "
+                "nothing is counted. Your ratings stay."
             )
         }
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=ApiToken.NAME_LENGTH,
+        help_text=_("What it is for, so that you know later which one to revoke."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    scope = forms.ChoiceField(
+        label=_("What it may do"),
+        choices=ApiToken.Scope.choices,
+        initial=ApiToken.Scope.READ,
+        help_text=_("Read: lists, ratings, shelves. Write: change them, and your account."),
+    )
+    days = forms.IntegerField(
+        label=_("Days that it lives"),
+        min_value=1,
+        max_value=settings.TOKEN_MAX_DAYS,
+        initial=settings.TOKEN_DAYS,
+    )
 
 
 class DeleteAccountForm(forms.Form):

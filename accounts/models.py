@@ -1,11 +1,12 @@
 """Who a reader is. What they think of books lives in `ratings`."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser
-from django.db import models
+from django.contrib.auth.models import AbstractUser, Group
+from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
 
 
@@ -60,9 +61,77 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]
             ),
         ]
 
+    # Django's: what `set_password` was called with since the last save.
+    _password: str | None
+    _lost_password = False
+
+    def set_unusable_password(self) -> None:
+        super().set_unusable_password()
+        self._lost_password = True
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Save; tokens that were given out for another password end, whoever has set the new one.
+
+        As sessions do, by their hash. A password that is only hashed anew, at a log-in, is none.
+        """
+        is_new = self._password is not None or self._lost_password
+        if not is_new or self._state.adding:
+            super().save(*args, **options)
+        else:
+            with transaction.atomic():
+                # Holds the row, so that no token is made meanwhile: `services.lock_reader`.
+                super().save(*args, **options)
+                ApiToken.objects.filter(user=self).delete()
+        self._lost_password = False
+
 
 class ApiToken(AbstractAuthToken):
-    """A token of the REST API; only its digest is stored."""
+    """A token of the REST API; only its digest is stored.
+
+    `token_key`, the first characters of the secret, says to its owner which token it is.
+    """
+
+    class Scope(models.TextChoices):
+        READ = "read", _("reads")
+        WRITE = "write", _("reads and writes")
+
+    NAME_LENGTH = 60
+
+    name = models.CharField(max_length=NAME_LENGTH, blank=True, default="", db_default="")
+    scope = models.CharField(
+        max_length=5, choices=Scope.choices, default=Scope.WRITE, db_default="write"
+    )
+    # Noted every few minutes of use at most; null: not used yet.
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Null: made with a password or in a session. A token ends with the one that made it.
+    made_with = models.ForeignKey(
+        "self", null=True, blank=True, editable=False, on_delete=models.CASCADE, related_name="made"
+    )
 
     class Meta:
         db_table = "accounts_api_token"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(scope__in=["read", "write"]), name="api_token_scope_is_known"
+            ),
+        ]
+
+
+class GivenPermission(models.Model):
+    """A permission that a group was given when it was new: `accounts.roles`.
+
+    The group may have it no more; then an administrator took it away.
+    """
+
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="+", db_index=False)
+    # "app.codename"; the permission itself may be gone.
+    label = models.CharField(max_length=200)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["group", "label"], name="given_permission_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} to {self.group_id}"

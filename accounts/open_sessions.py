@@ -12,8 +12,8 @@ from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.addresses import client_address
 from accounts.models import User
-from accounts.throttling import client_address
 
 # A visit is written down at most so often: a page that is only read should not write.
 NOTE_EVERY_SECONDS = 600

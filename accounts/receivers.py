@@ -9,7 +9,6 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from accounts.open_sessions import end_sessions, note_log_in
-from accounts.services import forget_devices
 
 
 @receiver(user_logged_in, dispatch_uid="accounts.note_log_in")
@@ -19,11 +18,11 @@ def on_log_in(request: HttpRequest, user: User, **kwargs: Any) -> None:
 
 @receiver([password_changed, password_set], dispatch_uid="accounts.new_password")
 def on_new_password(request: HttpRequest, user: User, **kwargs: Any) -> None:
-    """A new password ends the sessions on other devices, not only in name."""
+    """A new password ends the sessions on other devices, not only in name; tokens: `User.save`."""
     end_sessions(user, but=request.session.session_key)
 
 
 @receiver(password_reset, dispatch_uid="accounts.reset_password")
 def on_reset_password(request: HttpRequest, user: User, **kwargs: Any) -> None:
-    """Who lost control of the account has it back alone: tokens end too."""
-    forget_devices(user)
+    """Who lost control of the account has it back alone."""
+    end_sessions(user)

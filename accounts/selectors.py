@@ -1,9 +1,11 @@
 """Reads of readers."""
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
+from knox.crypto import hash_token
 
 from accounts.models import ApiToken, User
 
@@ -34,15 +36,26 @@ def has_email(address: str) -> bool:
 
 def is_anothers_email(address: str, user: User) -> bool:
     """Return whether somebody else has the e-mail address, or goes by it as a username."""
-    return any(
-        found.exclude(pk=user.pk).exists()
-        for found in (_with_email(address), _with_username(address))
-    )
+    return anothers_with(address, user).exists()
+
+
+def anothers_with(address: str, user: User) -> QuerySet[User]:
+    """Return the others who have the e-mail address, or go by it as a username."""
+    lower = address.lower()
+    same = Q(lower_email=lower) & ~Q(email="") | Q(lower_name=lower)
+    people = User.objects.alias(lower_email=Lower("email"), lower_name=Lower("username"))
+    return people.filter(same).exclude(pk=user.pk)
 
 
 def active_reader_with_email(address: str) -> User | None:
     """Return the reader who may log in and has the e-mail address, in any case."""
     return _with_email(address).filter(source=User.Source.SITE, is_active=True).first()
+
+
+def has_confirmed_email(user: User) -> bool:
+    """Return whether the reader has shown that an address is theirs."""
+    confirmed: bool = EmailAddress.objects.filter(user=user, verified=True).exists()
+    return confirmed
 
 
 # Compared as the unique indexes compare, so that they answer; iexact would read every user.
@@ -52,6 +65,11 @@ def _with_username(name: str) -> QuerySet[User]:
 
 def _with_email(address: str) -> QuerySet[User]:
     return User.objects.alias(lower=Lower("email")).filter(lower=address.lower()).exclude(email="")
+
+
+def is_gone(user: User | AnonymousUser) -> bool:
+    """Return whether somebody was logged in whose account has been deleted since."""
+    return user.is_authenticated and not User.objects.filter(pk=user.pk).exists()
 
 
 def public_profile(username: str, viewer: User | AnonymousUser) -> User | None:
@@ -76,6 +94,16 @@ def live_tokens(user: User) -> QuerySet[ApiToken]:
     unexpired = Q(expiry=None) | Q(expiry__gt=timezone.now())
     tokens: QuerySet[ApiToken] = ApiToken.objects.filter(unexpired, user=user)
     return tokens.order_by("-created")
+
+
+def token_of(secret: str) -> ApiToken | None:
+    """Return the live token of that secret, with its reader."""
+    unexpired = Q(expiry=None) | Q(expiry__gt=timezone.now())
+    # Found by the digest of all of it: how long that takes tells nothing of any secret.
+    found: ApiToken | None = (
+        ApiToken.objects.select_related("user").filter(unexpired, pk=hash_token(secret)).first()
+    )
+    return found
 
 
 def can_see_profile(owner: User, viewer: User | AnonymousUser) -> bool:

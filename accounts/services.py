@@ -1,21 +1,37 @@
 """Writes about readers: the only code that makes and deletes accounts and API tokens."""
 
 import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from knox.models import get_digest_token
+from knox.settings import CONSTANTS
 
-from accounts.errors import LastSuperuser
+from accounts.errors import LastSuperuser, PasswordChanged, TokenRefused
 from accounts.models import ApiToken, User
-from accounts.open_sessions import end_sessions
+from accounts.open_sessions import NOTE_EVERY_SECONDS, end_sessions
 from accounts.selectors import has_email, has_username
 
 logger = logging.getLogger(__name__)
+
+# What readers say of themselves: what others may see of them, and whether they want lists.
+SWITCHES = (
+    "profile_is_public",
+    "ratings_are_public",
+    "shelves_are_public",
+    "wants_recommendations",
+)
 
 EMAIL_TAKEN = gettext_lazy("An account with this e-mail address already exists.")
 EMAIL_MISSING = gettext_lazy("An e-mail address is needed to reset a lost password.")
@@ -23,6 +39,10 @@ USERNAME_TAKEN = gettext_lazy("A user with that username already exists.")
 
 # Names are parts of addresses: one that is a page already, or that browsers take for "up one".
 RESERVED_USERNAMES = frozenset({"like-me", ".", ".."})
+
+
+# Of one reader, live. A script that logs in each day has fewer while tokens live for 90.
+MAX_TOKENS = 200
 
 
 def sign_up(*, username: str, email: str, password: str) -> User:
@@ -70,34 +90,109 @@ def sign_up(*, username: str, email: str, password: str) -> User:
     return user
 
 
-def set_privacy(
-    user: User, *, profile_is_public: bool, ratings_are_public: bool, shelves_are_public: bool
-) -> None:
-    """Say what others may see; ratings and shelves show only on a public profile."""
-    user.profile_is_public = profile_is_public
-    user.ratings_are_public = ratings_are_public
-    user.shelves_are_public = shelves_are_public
-    user.save(update_fields=["profile_is_public", "ratings_are_public", "shelves_are_public"])
+def set_switches(user: User, switches: Mapping[str, bool]) -> None:
+    """Change some of a reader's `SWITCHES`; those that are not named stay.
+
+    Ratings and shelves show only on a public profile.
+    """
+    if unknown := switches.keys() - set(SWITCHES):
+        raise ValueError(f"no switches of a reader: {', '.join(sorted(unknown))}")
+    for name, is_on in switches.items():
+        setattr(user, name, is_on)
+    if switches:
+        user.save(update_fields=list(switches))
 
 
-def set_wants_recommendations(user: User, wanted: bool) -> None:
-    """Turn the reader's lists on or off."""
-    user.wants_recommendations = wanted
-    user.save(update_fields=["wants_recommendations"])
-
-
-def issue_token(user: User) -> tuple[ApiToken, str]:
+@transaction.atomic
+def issue_token(
+    user: User,
+    *,
+    name: str = "",
+    scope: str = ApiToken.Scope.WRITE,
+    days: int | None = None,
+    made_with: ApiToken | None = None,
+) -> tuple[ApiToken, str]:
     """Return a new API token and its secret, which is shown this once.
 
-    The database keeps its digest only. Tokens that have expired are cleared away.
+    The database keeps its digest only. Tokens that have expired are cleared away. Without `days`
+    it lives as long as the settings say. One that is `made_with` another may do no more than that
+    one, lives no longer, and ends when that one is revoked.
+
+    Raises
+    ------
+    TokenRefused
+        When the reader has too many, or the one it is made with allows none such.
+    PasswordChanged
+        When the password is no longer the one that `user` was read with.
     """
-    ApiToken.objects.filter(user=user, expiry__lt=timezone.now()).delete()
-    token, secret = ApiToken.objects.create(user=user)
+    now = timezone.now()
+    password = _locked(user).values_list("password", flat=True).first()
+    if password is None:
+        raise TokenRefused(_("This account is gone."))
+    # Changed since it was checked: what ended all tokens shall not miss this one.
+    if password != user.password:
+        raise PasswordChanged
+    ApiToken.objects.filter(user=user, expiry__lt=now).delete()
+    if ApiToken.objects.filter(user=user).count() >= MAX_TOKENS:
+        raise TokenRefused(
+            _("You have %(count)d tokens: revoke one first.") % {"count": MAX_TOKENS}
+        )
+    expiry = now + timedelta(days=settings.TOKEN_DAYS if days is None else days)
+    if made_with is not None:
+        expiry = _expiry_within(made_with, expiry, is_asked_for=days is not None)
+    digest, secret = get_digest_token()
+    token: ApiToken = ApiToken.objects.model(
+        digest=digest,
+        token_key=secret[: CONSTANTS.TOKEN_KEY_LENGTH],
+        user=user,
+        name=name,
+        scope=scope,
+        expiry=expiry,
+        made_with=made_with,
+    )
+    token.save(force_insert=True)
     return token, secret
 
 
+def _expiry_within(maker: ApiToken, expiry: datetime, *, is_asked_for: bool) -> datetime:
+    # It may have been revoked meanwhile.
+    alive = ApiToken.objects.filter(pk=maker.pk).exists()
+    if not alive or maker.scope != ApiToken.Scope.WRITE:
+        raise TokenRefused(_("This token makes no others."))
+    if maker.expiry is None or expiry <= maker.expiry:
+        return expiry
+    if is_asked_for:
+        raise TokenRefused(_("A token lives no longer than the one it is made with."))
+    ends: datetime = maker.expiry
+    return ends
+
+
+def lock_reader(user: User) -> None:
+    """Let what is done with the reader's tokens wait for one another.
+
+    So many requests at once make no more tokens than one after the other, and none slips in with a
+    token that is being revoked.
+    """
+    _locked(user).exists()
+
+
+def _locked(user: User) -> QuerySet[User]:
+    return User.objects.select_for_update(no_key=True).filter(pk=user.pk)
+
+
+def note_use(token: ApiToken) -> None:
+    """Write down that a token was used, unless that was done a moment ago."""
+    now = timezone.now()
+    a_moment_ago = now - timedelta(seconds=NOTE_EVERY_SECONDS)
+    if token.last_used_at is None or token.last_used_at < a_moment_ago:
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=a_moment_ago)
+        ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+
+
+@transaction.atomic
 def revoke_token(user: User, token_key: str) -> bool:
-    """Make a token worthless; False when the reader has no such token."""
+    """Make a token worthless, and those made with it; False when the reader has no such token."""
+    lock_reader(user)
     deleted: int = ApiToken.objects.filter(user=user, token_key=token_key).delete()[0]
     return deleted > 0
 
@@ -105,8 +200,34 @@ def revoke_token(user: User, token_key: str) -> bool:
 @transaction.atomic
 def forget_devices(user: User) -> None:
     """End all sessions and tokens: what somebody else may hold is worth nothing from now on."""
+    lock_reader(user)
     end_sessions(user)
     ApiToken.objects.filter(user=user).delete()
+
+
+@transaction.atomic
+def change_password(user: User, password: str, *, token: ApiToken) -> None:
+    """Set a password, and end all sessions and tokens but the one that asks.
+
+    A token that asks is on its own from now on: the one it was made with ends.
+    """
+    # Not set_password(), after which saving would end the token too.
+    user.password = make_password(password)
+    # Holds the row as `lock_reader` does.
+    user.save(update_fields=["password"])
+    end_sessions(user)
+    tokens = ApiToken.objects.filter(user=user)
+    if token.made_with_id is not None:
+        tokens.filter(pk=token.pk).update(made_with=None)
+    tokens.exclude(pk=token.pk).delete()
+
+
+@transaction.atomic
+def close_account(user: User) -> None:
+    """Let a reader log in no more, here and with tokens; what is theirs stays."""
+    user.is_active = False
+    user.save(update_fields=["is_active"])
+    forget_devices(user)
 
 
 @transaction.atomic

@@ -2,7 +2,6 @@
 
 from typing import cast
 
-from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
@@ -15,11 +14,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import open_sessions, services
-from accounts.errors import LastSuperuser
-from accounts.forms import DeleteAccountForm, PrivacyForm, RecommendationsForm
+from accounts.errors import LastSuperuser, TokenRefused
+from accounts.forms import DeleteAccountForm, PrivacyForm, RecommendationsForm, TokenForm
 from accounts.models import User
 from accounts.requests import ReaderRequest
 from accounts.selectors import live_tokens
+from accounts.signing_in import check_password
 
 
 @login_required
@@ -41,7 +41,7 @@ def set_privacy(request: ReaderRequest) -> HttpResponse:
     form = PrivacyForm(request.POST)
     if not form.is_valid():
         return _overview(request, form)
-    services.set_privacy(request.user, **form.cleaned_data)
+    services.set_switches(request.user, form.cleaned_data)
     messages.success(request, _("Saved. That is what others see of you from now on."))
     return redirect("account")
 
@@ -51,7 +51,7 @@ def set_privacy(request: ReaderRequest) -> HttpResponse:
 def set_recommendations(request: ReaderRequest) -> HttpResponse:
     form = RecommendationsForm(request.POST)
     wanted = form.is_valid() and form.cleaned_data["wants_recommendations"]
-    services.set_wants_recommendations(request.user, wanted)
+    services.set_switches(request.user, {"wants_recommendations": wanted})
     messages.success(
         request,
         _("Recommendations are on.") if wanted else _("Recommendations are off."),
@@ -93,10 +93,16 @@ def end_other_sessions(request: ReaderRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def tokens(request: ReaderRequest) -> HttpResponse:
     """List the tokens; a post makes one, and its answer alone shows the secret."""
-    secret = None
+    form, secret = TokenForm(), None
     if request.method == "POST":
-        _token, secret = services.issue_token(request.user)
-    context = {"tokens": live_tokens(request.user), "secret": secret}
+        form = TokenForm(request.POST)
+        if form.is_valid():
+            try:
+                _token, secret = services.issue_token(request.user, **form.cleaned_data)
+                form = TokenForm()
+            except TokenRefused as error:
+                form.add_error(None, str(error))
+    context = {"tokens": live_tokens(request.user), "form": form, "secret": secret}
     return render(request, "account/tokens.html", context)
 
 
@@ -139,11 +145,9 @@ def _is_the_readers(request: ReaderRequest, form: DeleteAccountForm) -> bool:
     """Return whether the form has the reader's password; tries are counted as at the log-in."""
     if not form.is_valid():
         return False
-    adapter = get_adapter(request)
     try:
-        if adapter.reauthenticate(request.user, form.cleaned_data["password"]):
-            return True
-        form.add_error("password", adapter.validation_error("incorrect_password"))
+        check_password(request.user, form.cleaned_data["password"])
     except ValidationError as error:
-        form.add_error("password", error)
-    return False
+        form.add_error(None, error)
+        return False
+    return True

@@ -11,7 +11,8 @@ from rest_framework.throttling import SimpleRateThrottle
 if TYPE_CHECKING:
     from rest_framework.views import APIView
 
-from accounts.forms import SignUpForm
+from accounts.email_changes import send_key
+from accounts.forms import ChangeEmailForm, SignUpForm
 from accounts.throttling import LoginThrottle, SignUpThrottle, too_many_requests
 
 
@@ -45,6 +46,18 @@ class SignUpView(Throttled, allauth_views.SignupView):
 
 class EmailView(allauth_views.EmailView):
     """One address each: the new one, once confirmed, is the primary one without being told."""
+
+    def form_valid(self, form: ChangeEmailForm) -> HttpResponse:
+        try:
+            return cast(HttpResponse, super().form_valid(form))
+        except ValidationError as error:
+            form.add_error(None, error)
+            return cast(HttpResponse, self.form_invalid(form))
+
+    def _action_send(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        address = self._get_email_address(request)
+        if address is not None:
+            send_key(request, address)
 
     def _action_primary(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         return None

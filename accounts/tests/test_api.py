@@ -24,7 +24,7 @@ def test_a_program_signs_up_and_gets_a_token() -> None:
     }
     response = client.post(TOKEN, {"username": "alice", "password": PASSWORD}, format="json")
     assert response.status_code == 200
-    assert response["Cache-Control"] == "no-store"
+    assert response["Cache-Control"] == "private, no-store"
     client.credentials(HTTP_AUTHORIZATION=f"Token {response.json()['token']}")
     assert client.get("/api/v1/recommendations/").status_code == 200
 

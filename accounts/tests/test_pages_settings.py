@@ -205,7 +205,8 @@ def test_many_sessions_are_listed_in_few_queries(alice, django_assert_max_num_qu
 
 def test_a_token_is_shown_once_and_opens_the_api(client, alice):
     client.force_login(alice)
-    answer = client.post(reverse("account_tokens"))
+    wish = {"name": "my phone", "scope": "read", "days": 7}
+    answer = client.post(reverse("account_tokens"), wish)
     secret = answer.context["secret"]
     assert secret in answer.content.decode()
     headers = {"Authorization": f"Token {secret}"}
@@ -214,8 +215,31 @@ def test_a_token_is_shown_once_and_opens_the_api(client, alice):
     assert secret not in later
     [token] = ApiToken.objects.all()
     assert token.token_key in later
+    for shown in ("my phone", "reads</span>", "last used now"):
+        assert shown in later
     client.post(reverse("account_revoke_token", args=[token.token_key]))
     assert Client().get("/api/v1/recommendations/", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": ""},
+        {"name": "x" * 61},
+        {"name": "a\0b"},
+        {"scope": "admin"},
+        {"days": 0},
+        {"days": 366},
+        {"days": "9" * 50},
+    ],
+)
+def test_a_token_is_made_as_the_form_says_or_not_at_all(client, alice, wrong):
+    client.force_login(alice)
+    wish = {"name": "my phone", "scope": "read", "days": 7} | wrong
+    answer = client.post(reverse("account_tokens"), wish)
+    assert answer.status_code == 200
+    assert list(answer.context["form"].errors) == list(wrong)
+    assert not ApiToken.objects.exists()
 
 
 def test_anothers_token_is_neither_listed_nor_revoked(client, alice, bob):
