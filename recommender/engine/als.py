@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array, csr_matrix
 from threadpoolctl import ThreadpoolController
 
@@ -35,7 +34,8 @@ class AlsConfig:
     Parameters
     ----------
     n_factors : int > 0.
-    regularization : float > 0, added once to the diagonal of the normal equations.
+    regularization : float > 0, added to the diagonal of the normal equations: once, or with
+        ``scaled_regularization`` as often as the user or item has a preference of 1.
     alpha : float > 0. Confidence c = 1 + alpha * r of a rating or shelf entry of weight r.
     n_iterations : int > 0. An iteration solves all users and then all items.
     star_weights : five floats >= 0. Weight r of a rating of 1, 2, 3, 4, 5 stars; 0: as if the
@@ -43,6 +43,7 @@ class AlsConfig:
     shelf_weight : float >= 0. Weight r of a book on the to-read shelf, unrated.
     positive_threshold : int in 1..5. Fewer stars are a preference of 0, known with confidence c.
     seed : int >= 0. Of the factors that the fit starts from.
+    scaled_regularization : bool. What Spark's ALS fits (``of_factors``); ``fit`` cannot.
     """
 
     n_factors: int = 256
@@ -53,6 +54,7 @@ class AlsConfig:
     shelf_weight: float = 1.0
     positive_threshold: int = 1
     seed: int = 0
+    scaled_regularization: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that would make the fit fail or mean nothing."""
@@ -80,11 +82,13 @@ class AlsRanker(Ranker):
     factors x_u and y_i, the fit minimizes
 
         sum over all u, i of c_ui (p_ui - x_u . y_i)^2
-            + regularization * (sum |x_u|^2 + sum |y_i|^2)
+            + regularization * (sum s_u |x_u|^2 + sum s_i |y_i|^2)
 
-    A reader's factors are the exact minimum for him with the item factors held fixed (fold-in):
+    with s = 1, or with ``scaled_regularization`` the number of the user's, of the item's
+    preferences of 1. A reader's factors are the exact minimum for him with the item factors held
+    fixed (fold-in):
 
-        (YtY + Yt (C_u - I) Y + regularization * I) x = Yt C_u p_u
+        (YtY + Yt (C_u - I) Y + regularization * s_u * I) x = Yt C_u p_u
 
     solved in float64 by Cholesky in O(n_rated n_factors^2 + n_factors^3). The ``implicit``
     library fits; it takes the confidence c itself, not r, and -c for a preference of 0. Uses
@@ -96,8 +100,9 @@ class AlsRanker(Ranker):
 
     References
     ----------
-    Hu, Koren and Volinsky, Collaborative Filtering for Implicit Feedback Datasets (ICDM 2008).
-    docs/algorithms/als.md.
+    Hu, Koren and Volinsky, Collaborative Filtering for Implicit Feedback Datasets (ICDM 2008);
+    the scaled penalty: Zhou, Wilkinson, Schreiber and Pan, Large-Scale Parallel Collaborative
+    Filtering for the Netflix Prize (AAIM 2008). docs/algorithms/als.md.
     """
 
     name: ClassVar[str] = "als"
@@ -144,10 +149,12 @@ class AlsRanker(Ranker):
         Raises
         ------
         FitError
-            When there is no interaction of positive weight, a factor is not finite, or the
-            library is not installed.
+            When there is no interaction of positive weight, a factor is not finite, the
+            library is not installed, or the config asks for ``scaled_regularization``.
         """
         check_catalog(interactions, catalog)
+        if self.config.scaled_regularization:
+            raise FitError("implicit has no scaled regularization; Spark fits als with it.")
         # Loaded here: the web process folds in and has no use for the library.
         try:
             from implicit.cpu.als import AlternatingLeastSquares
@@ -187,6 +194,32 @@ class AlsRanker(Ranker):
             on_progress("factors", 1.0)
         return self
 
+    @classmethod
+    def of_factors(cls, config: AlsConfig, item_factors: NDArray[np.float32]) -> Self:
+        """Return the ranker of item factors that were fitted elsewhere with this config.
+
+        Parameters
+        ----------
+        config : AlsConfig. That of the objective which the factors minimize.
+        item_factors : float32 array, shape (n_items, config.n_factors). Kept, made read-only.
+
+        Raises
+        ------
+        FitError
+            When the shape is another, or a factor is not finite.
+        """
+        if item_factors.ndim != 2 or item_factors.shape[1] != config.n_factors:
+            raise FitError(
+                f"the item factors have shape {item_factors.shape}; wanted (n_items, "
+                f"{config.n_factors})."
+            )
+        if not np.isfinite(item_factors).all():
+            raise FitError("a factor is not finite; raise regularization.")
+        ranker = cls(config)
+        exact = item_factors.astype(np.float64)
+        ranker._set(item_factors, exact.T @ exact)
+        return ranker
+
     def _one_thread(self) -> AbstractContextManager[object]:
         """Keep the BLAS to one thread: its matrices are small here, and waiting costs more."""
         if self._threads is None:
@@ -220,7 +253,8 @@ class AlsRanker(Ranker):
 
         Returns
         -------
-        float64 array, shape (n_factors,). Zeros for a reader of whom nothing counts.
+        float64 array, shape (n_factors,). Zeros for a reader of whom nothing counts, or who liked
+        nothing.
         """
         factors, gram = self.item_factors, self._gram
         self._check_profile(profile)
@@ -233,11 +267,19 @@ class AlsRanker(Ranker):
         stars = np.append(profile.stars, 0.0)[places]
         is_rated = np.append(profile.item_indices, -1)[places] == items
         preference = ~is_rated | (stars >= config.positive_threshold)
+        if not preference.any():
+            return np.zeros(factors.shape[1])
+        penalty = config.regularization
+        if config.scaled_regularization:
+            penalty *= np.count_nonzero(preference)
         known = factors[items].astype(np.float64)
+        # Not for a web process whose run has other lists.
+        from scipy.linalg import cho_factor, cho_solve
+
         with self._one_thread():
-            # YtY + Yt (C - I) Y + regularization * I
+            # YtY + Yt (C - I) Y + regularization * s * I
             matrix = gram + known.T @ ((confidence - 1.0)[:, np.newaxis] * known)
-            matrix[np.diag_indices_from(matrix)] += config.regularization
+            matrix[np.diag_indices_from(matrix)] += penalty
             solution: NDArray[np.float64] = cho_solve(
                 cho_factor(matrix, overwrite_a=True), known.T @ (confidence * preference)
             )
@@ -261,12 +303,7 @@ class AlsRanker(Ranker):
     @classmethod
     def from_part(cls, part: Part) -> Self:
         """Rebuild the ranker around memory-mapped factors; see ``Ranker.from_part``."""
-        if part.algorithm != cls.name:
-            raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {cls.name}.")
-        try:
-            ranker = cls(AlsConfig(**part.config))
-        except (TypeError, InputError) as error:
-            raise ArtifactError(f"the config of als is not usable: {error}") from error
+        ranker = cls(part.config_as(AlsConfig, cls.name))
         factors, gram = (np.asarray(part.array(name)) for name in _ARRAYS)
         n_factors = ranker.config.n_factors
         whole = (

@@ -218,12 +218,7 @@ class AlsResidualsPredictor:
     @classmethod
     def from_part(cls, part: Part) -> Self:
         """Rebuild the predictor; see ``RatingPredictor.from_part``."""
-        if part.algorithm != cls.name:
-            raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {cls.name}.")
-        try:
-            predictor = cls(AlsResidualsConfig(**part.config))
-        except (TypeError, InputError) as error:
-            raise ArtifactError(f"the config of als_residuals is not usable: {error}") from error
+        predictor = cls(part.config_as(AlsResidualsConfig, cls.name))
         config = predictor.config
         biases = BiasesPredictor.from_part(
             Part(BiasesPredictor.name, part.arrays, asdict(config.biases()))

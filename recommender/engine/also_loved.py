@@ -191,12 +191,7 @@ class AlsoLoved:
         ArtifactError
             When the part is another algorithm's, or its arrays do not fit together.
         """
-        if part.algorithm != cls.name:
-            raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {cls.name}.")
-        try:
-            config = AlsoLovedConfig(**part.config)
-        except (TypeError, InputError) as error:
-            raise ArtifactError(f"the config of also_loved is not usable: {error}") from error
+        config = part.config_as(AlsoLovedConfig, cls.name)
         items, n_both, n_readers = (np.asarray(part.array(name)) for name in _ARRAYS)
         whole = (
             items.ndim == 2

@@ -9,36 +9,37 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import mmap
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from recommender.engine.errors import ArtifactError
+from recommender.engine.array_files import (
+    DTYPE_KINDS,
+    array_in,
+    read_into_memory,
+    sha256_of,
+    write_array,
+)
+from recommender.engine.errors import ArtifactError, InputError
 
 SCHEMA_VERSION: Final = 1
 MANIFEST_NAME: Final = "meta.json"
 MAX_MANIFEST_BYTES: Final = 1 << 20
 MAX_FILES: Final = 256
 
+_Config = TypeVar("_Config")
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _FILE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}\.npy")
-_DTYPE_KINDS: Final = "biuf"
-# Of .npy files; others are for arrays of objects and of records with foreign letters.
-_HEADERS: Final = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-_CHUNK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,21 @@ class Part:
                 f"part of algorithm {self.algorithm} has no array {name}, only "
                 f"{', '.join(sorted(self.arrays)) or 'nothing'}; train again with this version."
             ) from None
+
+    def config_as(self, kind: Callable[..., _Config], algorithm: str) -> _Config:
+        """Return the hyperparameters as the algorithm's own type.
+
+        Raises
+        ------
+        ArtifactError
+            When the part is another algorithm's, or they are none of that type.
+        """
+        if self.algorithm != algorithm:
+            raise ArtifactError(f"the part is of {self.algorithm}; wanted one of {algorithm}.")
+        try:
+            return kind(**self.config)
+        except (TypeError, InputError) as error:
+            raise ArtifactError(f"the config of {algorithm} is not usable: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,15 +115,6 @@ class Artifact:
             ) from None
 
 
-def sha256_of(path: Path) -> str:
-    """Return the hex digest of a file, read in chunks."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _sync_folder(folder: Path) -> None:
     """Make a folder's entries durable."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -115,18 +122,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _write_array(path: Path, array: NDArray[Any]) -> None:
-    """Write one array as ``.npy`` and make it durable."""
-    if array.dtype.kind not in _DTYPE_KINDS:
-        raise ArtifactError(f"{path.name} has dtype {array.dtype}; wanted bool, int or float.")
-    with path.open("wb") as file:
-        # Not the file itself: numpy's own writing into files does not say that the disk is full.
-        sink: Any = SimpleNamespace(write=file.write)
-        np.save(sink, np.ascontiguousarray(array), allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
@@ -200,7 +195,7 @@ def write_artifact(
         for part_name, part in parts.items():
             for array_name, array in part.arrays.items():
                 file_name = f"{part_name}.{array_name}.npy"
-                _write_array(staging / file_name, array)
+                write_array(staging / file_name, array)
                 files[file_name] = {
                     "dtype": array.dtype.str,
                     "shape": list(array.shape),
@@ -303,10 +298,8 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
     return manifest, hashlib.sha256(content).hexdigest()
 
 
-def _load_array(
-    folder: Path, name: str, entry: Mapping[str, Any], verify: bool, in_memory: bool
-) -> NDArray[Any]:
-    """Load one array after comparing its file with its manifest entry."""
+def _file_size(folder: Path, name: str, entry: Mapping[str, Any]) -> int:
+    """Return the bytes of a file that lies there as its manifest entry says."""
     path = folder / name
     _wanted(path.is_file() and not path.is_symlink(), folder, f"{name} is missing or a link")
     size = path.stat().st_size
@@ -315,68 +308,46 @@ def _load_array(
         folder,
         f"{name} has {size} bytes, not {entry['bytes']}",
     )
-    # In memory, what is compared and what is used are the same bytes.
-    content = _read_into_memory(path, size) if in_memory else None
-    if verify:
-        digest = sha256_of(path) if content is None else hashlib.sha256(content).hexdigest()
-        _wanted(digest == entry["sha256"], folder, f"the checksum of {name} is wrong")
-    try:
-        array: NDArray[Any]
-        if content is None:
-            # An empty array cannot be memory-mapped.
-            mode: Literal["r"] | None = None if 0 in entry["shape"] else "r"
-            array = np.load(path, mmap_mode=mode, allow_pickle=False)
-        else:
-            array = _array_in(content)
-    except (ValueError, EOFError, OSError) as error:
-        raise ArtifactError(f"{path} is no .npy array: {error}; train again.") from error
-    _wanted(array.dtype.kind in _DTYPE_KINDS, folder, f"{name} has dtype {array.dtype}")
-    _wanted(
-        [array.dtype.str, list(array.shape)] == [entry["dtype"], entry["shape"]],
-        folder,
-        f"{name} is {array.dtype.str}{array.shape}, not {entry['dtype']}{entry['shape']}",
-    )
-    array.flags.writeable = False
+    return size
+
+
+def _mapped_array(path: Path, entry: Mapping[str, Any]) -> NDArray[Any]:
+    # An empty array cannot be memory-mapped.
+    mode: Literal["r"] | None = None if 0 in entry["shape"] else "r"
+    array: NDArray[Any] = np.load(path, mmap_mode=mode, allow_pickle=False)
     return array
 
 
-def _read_into_memory(path: Path, size: int) -> mmap.mmap:
-    """Read a file into memory that goes back to the system with its last array.
-
-    What malloc gives for arrays of this size it keeps, in part, when they are freed: a fifth of
-    an artifact, again with each new one.
-    """
-    content = mmap.mmap(-1, size)
-    with path.open("rb", buffering=0) as file:
-        view = memoryview(content)
-        done = 0
-        while done < size and (n_read := file.readinto(view[done:])):
-            done += n_read
-        view.release()
-    if done < size:
-        raise ArtifactError(f"{path} became shorter while it was read; train again.")
-    return content
-
-
-def _array_in(content: mmap.mmap) -> NDArray[Any]:
-    """Return the array of a .npy file's content, without copying it.
-
-    Raises
-    ------
-    ValueError
-        When it is no .npy file, or one of objects, or of another length than it says.
-    """
-    version = npy.read_magic(content)
-    if version not in _HEADERS:
-        raise ValueError(f"it is of format {version}")
-    shape, is_fortran, dtype = _HEADERS[version](content)
-    start = content.tell()
-    if dtype.hasobject or start + math.prod(shape) * dtype.itemsize != len(content):
-        raise ValueError(f"it does not hold {shape} of {dtype}")
-    if 0 in shape:
-        return np.empty(shape, dtype)
-    flat = np.frombuffer(content, dtype, offset=start)
-    return flat.reshape(shape, order="F" if is_fortran else "C")
+def _load_arrays(
+    folder: Path, manifest: Mapping[str, Any], digest: str, verify: bool, in_memory: bool
+) -> dict[str, NDArray[Any]]:
+    """Load the array of each file after comparing the file with its manifest entry."""
+    entries: Mapping[str, Mapping[str, Any]] = manifest["files"]
+    sizes = {name: _file_size(folder, name, entry) for name, entry in entries.items()}
+    contents: Mapping[str, memoryview] = {}
+    if in_memory:
+        files = {name: (size, entries[name]["sha256"]) for name, size in sizes.items()}
+        contents = read_into_memory(folder, files, digest)
+    arrays = {}
+    for name, entry in entries.items():
+        if verify and not in_memory:
+            matches = sha256_of(folder / name) == entry["sha256"]
+            _wanted(matches, folder, f"the checksum of {name} is wrong")
+        try:
+            array = array_in(contents[name]) if in_memory else _mapped_array(folder / name, entry)
+        except (ValueError, EOFError, OSError) as error:
+            raise ArtifactError(
+                f"{folder / name} is no .npy array: {error}; train again."
+            ) from error
+        _wanted(array.dtype.kind in DTYPE_KINDS, folder, f"{name} has dtype {array.dtype}")
+        _wanted(
+            [array.dtype.str, list(array.shape)] == [entry["dtype"], entry["shape"]],
+            folder,
+            f"{name} is {array.dtype.str}{array.shape}, not {entry['dtype']}{entry['shape']}",
+        )
+        array.flags.writeable = False
+        arrays[name] = array
+    return arrays
 
 
 def load_artifact(folder: Path, *, verify: bool = True, in_memory: bool = False) -> Artifact:
@@ -386,10 +357,11 @@ def load_artifact(folder: Path, *, verify: bool = True, in_memory: bool = False)
     ----------
     folder : Path of an artifact.
     verify : bool. Whether to compare every file with its SHA-256 (about 20 ms for 20 MB).
-        Names, sizes, shapes and dtypes are compared in any case.
+        Names, sizes, shapes and dtypes are compared in any case, and in memory checksums too.
     in_memory : bool. False: the arrays are memory-mapped, which costs no memory of its own, but
         whoever changes a file changes the arrays, and whoever truncates one kills the process
-        (SIGBUS). True: they are read, and what happens to the files does not touch them.
+        (SIGBUS). True: they are read, and what happens to the files does not touch them;
+        processes of one family hold them together (`sealed_memory`).
 
     Returns
     -------
@@ -411,19 +383,11 @@ def load_artifact(folder: Path, *, verify: bool = True, in_memory: bool = False)
     found = {entry.name for entry in folder.iterdir()}
     extra = sorted(found - set(manifest["files"]) - {MANIFEST_NAME})
     _wanted(not extra, folder, f"{', '.join(extra)} is not in the manifest")
+    arrays = _load_arrays(folder, manifest, digest, verify, in_memory)
     parts = {
         name: Part(
             algorithm=entry["algorithm"],
-            arrays={
-                array: _load_array(
-                    folder,
-                    f"{name}.{array}.npy",
-                    manifest["files"][f"{name}.{array}.npy"],
-                    verify,
-                    in_memory,
-                )
-                for array in entry["arrays"]
-            },
+            arrays={array: arrays[f"{name}.{array}.npy"] for array in entry["arrays"]},
             config=entry["config"],
             metrics=entry["metrics"],
         )

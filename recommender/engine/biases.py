@@ -187,12 +187,7 @@ class BiasesPredictor:
     @classmethod
     def from_part(cls, part: Part) -> Self:
         """Rebuild the predictor; see ``RatingPredictor.from_part``."""
-        if part.algorithm != cls.name:
-            raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {cls.name}.")
-        try:
-            predictor = cls(BiasesConfig(**part.config))
-        except (TypeError, InputError) as error:
-            raise ArtifactError(f"the config of biases is not usable: {error}") from error
+        predictor = cls(part.config_as(BiasesConfig, cls.name))
         item_biases, mean = (np.asarray(part.array(name)) for name in _ARRAYS)
         whole = (
             item_biases.ndim == 1

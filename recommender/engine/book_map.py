@@ -177,12 +177,7 @@ class BookMap:
         ArtifactError
             When the part is another algorithm's, or its arrays do not fit together.
         """
-        if part.algorithm != cls.name:
-            raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {cls.name}.")
-        try:
-            config = BookMapConfig(**part.config)
-        except (TypeError, InputError) as error:
-            raise ArtifactError(f"the config of book_map is not usable: {error}") from error
+        config = part.config_as(BookMapConfig, cls.name)
         pca, tsne, placed = (np.asarray(part.array(name)) for name in _ARRAYS)
         whole = (
             placed.ndim == 1

@@ -149,6 +149,7 @@ def lists_for(
     profiles: Sequence[Profile],
     *,
     k: int,
+    excluded: Sequence[NDArray[np.int64]] | None = None,
     on_progress: OnProgress | None = None,
 ) -> list[NDArray[np.int64]]:
     """Return the list of each reader: the whole catalog ranked, rated items left out.
@@ -158,6 +159,8 @@ def lists_for(
     ranker : Ranker, fitted.
     profiles : sequence of Profile.
     k : int > 0.
+    excluded : sequence of int64 arrays of item indices, one for each profile, or None: what each
+        profile has rated.
     on_progress : callable or None. Told ("lists", 0..1).
 
     Returns
@@ -165,10 +168,11 @@ def lists_for(
     list of int64 arrays of item indices, best first, at most k each. No series rule, and books
     on the shelf may appear: this measures the scores.
     """
+    left_out = [profile.item_indices for profile in profiles] if excluded is None else excluded
     lists: list[NDArray[np.int64]] = []
     for first in range(0, len(profiles), _READERS_AT_ONCE):
         batch = profiles[first : first + _READERS_AT_ONCE]
-        rated = [profile.item_indices for profile in batch]
+        rated = left_out[first : first + _READERS_AT_ONCE]
         lists += rank_batch(ranker.batch_scores(batch), k=k, excluded=rated)
         if on_progress:
             on_progress("lists", len(lists) / len(profiles))

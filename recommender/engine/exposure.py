@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from recommender.engine.audience import Audience
 from recommender.engine.errors import InputError
 from recommender.engine.interactions import Interactions
 from recommender.engine.vocabulary import as_ids
@@ -33,9 +34,13 @@ def self_information(interactions: Interactions) -> NDArray[np.float64]:
     """
     if not interactions.n_users:
         raise InputError("there is no training user: self-information is not defined.")
-    either = interactions.ratings + interactions.shelved
-    n_having = np.bincount(either.indices, minlength=interactions.n_items)
-    bits: NDArray[np.float64] = np.log2(interactions.n_users) - np.log2(np.maximum(n_having, 1))
+    return information_of(Audience.of(interactions))
+
+
+def information_of(audience: Audience) -> NDArray[np.float64]:
+    """Return ``self_information`` of what was counted elsewhere, of at least one user."""
+    n_having = np.maximum(audience.n_having, 1)
+    bits: NDArray[np.float64] = np.log2(audience.n_users) - np.log2(n_having)
     return bits
 
 

@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.engine.errors import ArtifactError, FitError
+from recommender.engine.forest_few_rows import FewRows
 
 MAX_LEAVES: Final = 64
 _ROWS: Final = 4096  # evaluated at once: what is known of them stays in the second-level cache
 _TREES: Final = 512
 _LOOKED_UP: Final = 1 << 16  # values at once
+_FEW: Final = 32  # rows, for which all of that takes longer than every test of every tree
 _ARRAYS: Final = (
     "forest_features",
     "forest_thresholds",
@@ -109,10 +111,11 @@ class Forest:
         self._n_digits = max(1, (values.shape[1] - 1).bit_length())
         self._trees_per_code = max(1, 8 // self._n_digits)
         tests = places.reshape(features.shape)
-        self._groups = [
-            self._laid_out(tests, slice(first, first + _TREES))
-            for first in range(0, self.n_trees, _TREES)
-        ]
+        groups = [slice(first, first + _TREES) for first in range(0, self.n_trees, _TREES)]
+        self._groups = [self._laid_out(tests, chosen) for chosen in groups]
+        by_node = (features, thresholds, missing_fails, node_branches, leaf_branches)
+        # Of more trees the table of all tests would not fit into the cache.
+        self._few = FewRows(*by_node, values, self._trees_per_code) if len(groups) == 1 else None
 
     def _laid_out(self, tests: NDArray[np.intp], chosen: slice) -> _Trees:
         """Return a slice of the trees as ``_Trees``, filled up to whole codes."""
@@ -162,6 +165,8 @@ class Forest:
 
     def _totals(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the sums of a few thousand rows."""
+        if self._few is not None and len(rows) <= _FEW:
+            return self._few.sums(rows)
         failed = self._failed(rows)
         totals = np.zeros(8 * failed.shape[1])
         for trees in self._groups:

@@ -82,13 +82,20 @@ class Profile:
         stars = as_stars(self.stars, whole=False)
         if len(items) != len(stars):
             raise InputError(f"a profile has {len(items)} items and {len(stars)} stars.")
-        order = np.argsort(items, kind="stable")
-        items, stars = items[order], stars[order]
+        if not (items[1:] > items[:-1]).all():
+            order = np.argsort(items, kind="stable")
+            items, stars = items[order], stars[order]
         shelf = np.unique(as_ids(self.shelf_indices, "shelf_indices"))
         if (len(items) and items[0] < 0) or (len(shelf) and shelf[0] < 0):
             raise InputError("a profile has a negative index; drop unknown books (from_ids does).")
         if np.any(items[1:] == items[:-1]):
             raise InputError("a profile rates a book twice; keep the last rating (from_ids does).")
+        self._keep(items, stars, shelf)
+
+    def _keep(
+        self, items: NDArray[np.int64], stars: NDArray[np.float32], shelf: NDArray[np.int64]
+    ) -> None:
+        """Freeze arrays that are right but for books of the shelf that are rated."""
         if len(shelf) and len(items):
             shelf = shelf[~np.isin(shelf, items, assume_unique=True)]
         for name, array in (("item_indices", items), ("stars", stars), ("shelf_indices", shelf)):
@@ -118,11 +125,15 @@ class Profile:
             raise InputError(f"got {len(ids)} item_ids and {len(given)} stars; wanted as many.")
         indices = items.indices(ids)
         known = indices != UNKNOWN
-        indices, given = indices[known], given[known]
-        if len(indices):
+        if not known.all():
+            indices, given = indices[known], given[known]
+        if not (indices[1:] > indices[:-1]).all():
             kept = _last_of_each(indices)
             indices, given = indices[kept], given[kept]
-        return cls(indices, given, items.known_indices(shelf_ids))
+        # Checked, and sorted: as a new one would be, for half the time.
+        profile = cls.__new__(cls)
+        profile._keep(indices, given, np.unique(items.known_indices(shelf_ids)))
+        return profile
 
     @property
     def is_empty(self) -> bool:

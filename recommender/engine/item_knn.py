@@ -12,7 +12,7 @@ from scipy.sparse import csc_array, csr_array
 
 from recommender.engine.artifact import Part
 from recommender.engine.catalog import Catalog
-from recommender.engine.errors import ArtifactError, FitError, InputError, NotFittedError
+from recommender.engine.errors import FitError, InputError, NotFittedError
 from recommender.engine.interactions import Interactions, Profile
 from recommender.engine.linear_solve import strongest_of_rows
 from recommender.engine.neighbour_weights import NeighbourWeights
@@ -211,11 +211,6 @@ class ItemKnnRanker(Ranker):
     @classmethod
     def from_part(cls, part: Part) -> Self:
         """Rebuild the ranker around memory-mapped similarities; see ``Ranker.from_part``."""
-        if part.algorithm != cls.name:
-            raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {cls.name}.")
-        try:
-            ranker = cls(ItemKnnConfig(**part.config))
-        except (TypeError, InputError) as error:
-            raise ArtifactError(f"the config of item_knn is not usable: {error}") from error
+        ranker = cls(part.config_as(ItemKnnConfig, cls.name))
         ranker._weights = NeighbourWeights.from_part(part)
         return ranker

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, ClassVar, Final, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recommender.engine.artifact import Part
 from recommender.engine.catalog import Catalog
 from recommender.engine.errors import ArtifactError, InputError, NotFittedError
 from recommender.engine.interactions import MAX_STARS, MIN_STARS, Interactions, Profile
+from recommender.engine.linear_arrays import ARRAYS, fit_together, joined
 from recommender.engine.linear_config import LinearConfig
+from recommender.engine.linear_path import SolvePath
 from recommender.engine.linear_solve import Solution, solve_item_weights
 from recommender.engine.progress import OnProgress
 from recommender.engine.ranker import Ranker, check_catalog
@@ -43,26 +44,16 @@ class SimilarItems(NamedTuple):
     similarities: NDArray[np.float32]
 
 
-_ARRAYS: Final = (
-    "indptr",
-    "indices",
-    "weights",
-    "score_scale",
-    "prior",
-    "similar_indices",
-    "similarities",
-)
-
-
 class LinearRanker(Ranker):
     """Score of a book: the sum, over the reader's books, of liking times a learned weight.
 
     The formulas are in ``linear_solve`` and docs/algorithms/linear.md. A prior of popularity is
     added, so that readers with few ratings are given books that many like. Uses the catalog's
     tags, first authors and series for what books have in common, and its counts and mean stars
-    for their popularity; does without any of them. Cost: a fit takes O(n_items^3) time and
-    n_items^2 * 4 bytes; a score vector takes time proportional to the weights stored of the
-    rated books (0.2 to 0.5 ms for 100).
+    for their popularity; does without any of them. Cost: a dense fit takes O(n_items^3) time and
+    n_items^2 * 4 bytes, a sparse one, of large catalogues, O(n_items * n_support^3) and O(n_items
+    * n_support) (``linear_path``, ``linear_sparse``); a score vector takes time proportional to
+    the weights stored of the rated books (0.2 to 0.5 ms for 100).
 
     Parameters
     ----------
@@ -84,6 +75,8 @@ class LinearRanker(Ranker):
         self.config = config or LinearConfig()
         self._memory_limit_bytes = memory_limit_bytes
         self._arrays: dict[str, NDArray[Any]] = {}
+        # How the fit was solved; None before it, and of an artifact from when there was one way.
+        self.path: SolvePath | None = None
 
     @property
     def n_items(self) -> int:
@@ -126,7 +119,7 @@ class LinearRanker(Ranker):
         Raises
         ------
         CatalogTooLargeError
-            When n_items^2 floats do not fit into memory; nothing has been allocated then.
+            When the fit does not fit into memory; nothing has been allocated then.
         FitError
             When there is no item, or a weight is not finite.
         """
@@ -139,6 +132,7 @@ class LinearRanker(Ranker):
             on_progress=on_progress,
         )
         self._set(solution.arrays)
+        self.path = solution.path
         return self
 
     @classmethod
@@ -146,6 +140,7 @@ class LinearRanker(Ranker):
         """Return the ranker of a solution that was made with this config."""
         ranker = cls(config)
         ranker._set(solution.arrays)
+        ranker.path = solution.path
         return ranker
 
     def _set(self, arrays: dict[str, NDArray[Any]]) -> None:
@@ -186,18 +181,18 @@ class LinearRanker(Ranker):
         -------
         float32 array, shape (n, n_candidates). Not multiplied by ``score_scale``.
         """
-        indptr, indices, weights = (self._array(name) for name in _ARRAYS[:3])
+        indptr, indices, weights = (self._array(name) for name in ARRAYS[:3])
         starts, ends = indptr[items], indptr[items + 1]
         is_wanted = np.zeros(self.n_items, dtype=np.bool_)
         is_wanted[candidates] = True
         column_of = np.empty(self.n_items, dtype=np.intp)
         column_of[candidates] = np.arange(len(candidates))
-        joined = _joined(indices, starts, ends)
-        found = np.flatnonzero(is_wanted.take(joined))  # faster than by brackets
+        columns = joined(indices, starts, ends)
+        found = np.flatnonzero(is_wanted.take(columns))  # faster than by brackets
         after = np.cumsum(ends - starts)
         rows = np.searchsorted(after, found, side="right")
         between = np.zeros((len(items), len(candidates)), dtype=np.float32)
-        between[rows, column_of[joined[found]]] = weights[found + (ends - after)[rows]]
+        between[rows, column_of[columns[found]]] = weights[found + (ends - after)[rows]]
         between /= self._array("score_scale")[candidates]
         return between
 
@@ -212,10 +207,10 @@ class LinearRanker(Ranker):
         -------
         CSR float32, a copy. Not multiplied by ``score_scale``.
         """
-        indptr, indices, weights = (self._array(name) for name in _ARRAYS[:3])
+        indptr, indices, weights = (self._array(name) for name in ARRAYS[:3])
         starts, ends = indptr[items], indptr[items + 1]
-        columns = _joined(indices, starts, ends)
-        between = _joined(weights, starts, ends) / self._array("score_scale")[columns]
+        columns = joined(indices, starts, ends)
+        between = joined(weights, starts, ends) / self._array("score_scale")[columns]
         after = np.concatenate(([0], np.cumsum(ends - starts)))
         rows: csr_array = csr_array((between, columns, after), shape=(len(items), self.n_items))
         return rows
@@ -227,11 +222,11 @@ class LinearRanker(Ranker):
                 + sum over shelved i of shelf_input * B_ij, accumulated in float64.
         """
         items, liking = self.inputs(profile)
-        indptr, indices, weights = (self._array(name) for name in _ARRAYS[:3])
+        indptr, indices, weights = (self._array(name) for name in ARRAYS[:3])
         starts, ends = indptr[items], indptr[items + 1]
-        terms = _joined(weights, starts, ends, np.float64)
+        terms = joined(weights, starts, ends, np.float64)
         terms *= np.repeat(liking, ends - starts)
-        sums = np.bincount(_joined(indices, starts, ends), terms, minlength=self.n_items)
+        sums = np.bincount(joined(indices, starts, ends), terms, minlength=self.n_items)
         scores: NDArray[np.float32] = (sums + self._array("prior")).astype(np.float32)
         return scores
 
@@ -257,7 +252,7 @@ class LinearRanker(Ranker):
         """
         self._check_item(item_index)
         items, liking = self.inputs(profile)
-        indptr, indices, weights = (self._array(name) for name in _ARRAYS[:3])
+        indptr, indices, weights = (self._array(name) for name in ARRAYS[:3])
         found: list[int] = []
         values: list[float] = []
         for item, likes in zip(items.tolist(), liking.tolist(), strict=True):
@@ -341,11 +336,13 @@ class LinearRanker(Ranker):
 
     def to_part(self) -> Part:
         """Return the weights and the config."""
-        arrays = {name: self._array(name) for name in _ARRAYS}
+        arrays = {name: self._array(name) for name in ARRAYS}
         config = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self.config).items()
         }
+        if self.path is not None:
+            config["path"] = self.path.as_dict()
         return Part(algorithm=self.name, arrays=arrays, config=config)
 
     @classmethod
@@ -353,12 +350,15 @@ class LinearRanker(Ranker):
         """Rebuild the ranker around memory-mapped weights; see ``Ranker.from_part``."""
         if part.algorithm != cls.name:
             raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {cls.name}.")
+        config = dict(part.config)
+        path = SolvePath.of_config(config.pop("path", None))
         try:
-            ranker = cls(LinearConfig(**part.config))
+            ranker = cls(LinearConfig(**config))
         except (TypeError, InputError) as error:
             raise ArtifactError(f"the config of linear is not usable: {error}") from error
-        arrays = {name: part.array(name) for name in _ARRAYS}
-        if not _fit_together(arrays):
+        ranker.path = path
+        arrays = {name: part.array(name) for name in ARRAYS}
+        if not fit_together(arrays):
             raise ArtifactError("the arrays of linear do not fit together; train again.")
         # Kept as memory maps' base arrays: np.memmap's slicing is several times slower.
         ranker._set({name: np.asarray(array) for name, array in arrays.items()})
@@ -369,42 +369,3 @@ def input_counts(stars: NDArray[np.float32], config: LinearConfig) -> NDArray[np
     """Return what ratings count when scoring, float32 numbers in float64; see ``LinearConfig``."""
     counts = np.interp(stars, np.arange(MIN_STARS, MAX_STARS + 1), config.input_weights)
     return counts.astype(np.float32).astype(np.float64)
-
-
-def _joined(
-    values: NDArray[Any],
-    starts: NDArray[np.integer],
-    ends: NDArray[np.integer],
-    dtype: DTypeLike | None = None,
-) -> NDArray[Any]:
-    """Return slices of an array one after another, of its dtype or another."""
-    spans = zip(starts.tolist(), ends.tolist(), strict=True)
-    slices = [values[:0], *[values[start:end] for start, end in spans]]
-    return np.concatenate(slices, dtype=dtype)
-
-
-def _fit_together(arrays: Mapping[str, NDArray[Any]]) -> bool:
-    """Return whether the arrays of a part have the right kinds, lengths and values."""
-    indptr, indices, weights, score_scale, prior, similar_indices, similarities = (
-        arrays[name] for name in _ARRAYS
-    )
-    n_items = len(indptr) - 1
-    return bool(
-        n_items >= 1
-        and all(a.dtype.kind in "iu" for a in (indptr, indices, similar_indices))
-        and all(a.dtype == np.float32 for a in (weights, score_scale, prior, similarities))
-        and indices.shape == weights.shape == (int(indptr[-1]),)
-        and score_scale.shape == prior.shape == (n_items,)
-        and int(indptr[0]) == 0
-        and not np.any(indptr[1:] < indptr[:-1])
-        and similar_indices.shape == similarities.shape
-        and similar_indices.ndim == 2
-        and len(similar_indices) == n_items
-        and all(
-            not a.size or (int(a.min()) >= 0 and int(a.max()) < n_items)
-            for a in (indices, similar_indices)
-        )
-        and all(np.isfinite(a).all() for a in (weights, score_scale, prior, similarities))
-        and (score_scale > 0).all()
-        and (prior >= 0).all()
-    )

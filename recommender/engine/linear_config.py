@@ -10,6 +10,7 @@ from recommender.engine.errors import InputError
 
 # Readers are told apart by their number of ratings: fewer than 15, 30, 60, 100, and the rest.
 READER_CLASSES: Final = (15, 30, 60, 100)
+SOLVERS: Final = ("auto", "dense", "sparse")
 
 FiveFloats = tuple[float, float, float, float, float]
 _NOT_NEGATIVE: Final = (
@@ -52,6 +53,10 @@ class LinearConfig:
     shelf_input : float >= 0. What a book on the reader's to-read shelf counts when scoring.
     prior_weight : float >= 0. Score that the most popular book has for everybody.
     n_similar : int > 0. Similar books kept per book.
+    solver : "auto", "dense" or "sparse". How the weights are solved; "auto": densely up to
+        ``dense_items`` items and where memory allows, else book by book (``linear_sparse``).
+    dense_items : int > 0. The largest catalogue that "auto" solves densely.
+    n_support : int > 0. Books that the sparse path solves each scored book on.
     """
 
     star_weights: FiveFloats = (0.3, 0.4, 0.7, 1.0, 1.2)
@@ -71,6 +76,9 @@ class LinearConfig:
     shelf_input: float = 0.2
     prior_weight: float = 0.05
     n_similar: int = 50
+    solver: str = "auto"
+    dense_items: int = 15_000
+    n_support: int = 200
 
     def __post_init__(self) -> None:
         """Refuse values that would make the fit fail or mean nothing."""
@@ -91,12 +99,16 @@ class LinearConfig:
             self.regularization,
             self.n_neighbours,
             self.n_similar,
+            self.dense_items,
+            self.n_support,
         )
         if not all(math.isfinite(value) and value > 0 for value in positive):
             raise InputError(
-                "star_weights, reader_weights, regularization, n_neighbours and n_similar must "
-                f"be finite and above 0; got {self}."
+                "star_weights, reader_weights, regularization, n_neighbours, n_similar, "
+                f"dense_items and n_support must be finite and above 0; got {self}."
             )
+        if self.solver not in SOLVERS:
+            raise InputError(f"solver is {self.solver!r}; wanted one of {', '.join(SOLVERS)}.")
 
     @property
     def metadata_weight(self) -> float:

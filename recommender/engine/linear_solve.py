@@ -10,11 +10,14 @@ shelves) and X the metadata (rows are tags, authors and series):
     B_ij = -P_ij / P_jj,  B_jj = 0                weight of item i in the score of item j
 
 and of each column of B the ``n_neighbours`` strongest entries are kept, scaled by a factor of
-the column. See docs/algorithms/linear.md for where this comes from.
+the column. See docs/algorithms/linear.md for where this comes from. Of a catalogue too large for
+H, each column is solved on the books that it has most to do with: ``linear_sparse``.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,44 +27,28 @@ from scipy.sparse import csc_array, csr_array, vstack
 
 from recommender.engine.catalog import Catalog
 from recommender.engine.completeness import Completeness, estimate_completeness, liked_share
-from recommender.engine.errors import CatalogTooLargeError, FitError
+from recommender.engine.errors import FitError
+from recommender.engine.gram_inverse import gram_upper, invert_in_place
 from recommender.engine.interactions import Interactions
 from recommender.engine.linear_config import READER_CLASSES, LinearConfig
-from recommender.engine.memory import memory_limit
+from recommender.engine.linear_path import DENSE, SolvePath, choose_path
+from recommender.engine.linear_sparse import SolvedColumns, solve_columns
 from recommender.engine.metadata_gram import metadata_rows
 from recommender.engine.progress import OnProgress
 from recommender.engine.weights import interaction_weights
 
-_GRAM_ROWS: Final = 1000  # rows of G made at a time: 40 MB of intermediate for 10,000 items
-_TILE: Final = 1024  # side of the squares that are mirrored at a time; fits the cache
+logger = logging.getLogger(__name__)
+
 _SELECT_ROWS: Final = 256  # rows of P searched at a time
 _STAGES: Final = {  # stage -> from and to which part of the whole fit it lasts
     "interactions": (0.0, 0.02),
     "gram matrix": (0.02, 0.2),
     "inverse": (0.2, 0.8),
     "strongest weights": (0.8, 0.95),
+    "supports": (0.02, 0.15),
+    "regressions": (0.15, 0.95),
     "similar items": (0.95, 1.0),
 }
-_OVERHEAD: Final = 1.5  # peak memory over that of P alone, measured; see linear.md
-
-
-def check_memory(n_items: int, memory_limit_bytes: int | None) -> None:
-    """Raise CatalogTooLargeError when a fit needs more memory than it may take.
-
-    Parameters
-    ----------
-    n_items : int.
-    memory_limit_bytes : int or None for the physical memory.
-    """
-    limit = memory_limit() if memory_limit_bytes is None else memory_limit_bytes
-    needed = int(_OVERHEAD * np.dtype(np.float32).itemsize * n_items**2)
-    if needed > limit:
-        most = int((limit / _OVERHEAD / np.dtype(np.float32).itemsize) ** 0.5)
-        raise CatalogTooLargeError(
-            f"a fit of linear on {n_items:,} items needs {needed / 1e9:.1f} GB of memory and may "
-            f"take {limit / 1e9:.1f} GB, enough for {most:,} items. Leave out the least rated "
-            "items, give the worker more memory, or train als."
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,16 +59,19 @@ class Solution:
     ----------
     arrays : dict of what ``LinearRanker`` keeps; see ``solve_item_weights``.
     reader_rows : CSR float32, shape (n_users, n_items). M without the shelves apart.
-    inverse : float32 array, shape (n_items, n_items). P.
+    path : SolvePath. Which path the fit took.
+    inverse : float32 array, shape (n_items, n_items), P; None of the sparse path.
     strengths : float32 array, shape (n_items,). Factor of item i on the strength of B_ij.
-    thresholds : float32 array, shape (n_items,). Least strength kept of each column.
+    thresholds : float32 array, shape (n_items,). Least strength kept of each column; None of the
+        sparse path.
     """
 
     arrays: dict[str, NDArray[Any]]
     reader_rows: csr_array
-    inverse: NDArray[np.float32]
+    path: SolvePath
+    inverse: NDArray[np.float32] | None
     strengths: NDArray[np.float32]
-    thresholds: NDArray[np.float32]
+    thresholds: NDArray[np.float32] | None
 
 
 def weighted_interactions(interactions: Interactions, config: LinearConfig) -> csr_array:
@@ -102,73 +92,6 @@ def weighted_interactions(interactions: Interactions, config: LinearConfig) -> c
         factors = np.sqrt(np.array(config.reader_weights, dtype=np.float32))[classes]
         weights.data *= np.repeat(factors, np.diff(weights.indptr))
     return weights
-
-
-def gram_upper(matrix: csr_array, on_progress: OnProgress | None = None) -> NDArray[np.float32]:
-    """Return the upper triangle of M^T M in a dense matrix.
-
-    The product is taken sparse (the sum over users of the square of their interactions, 0.2 G
-    multiplications for goodbooks, against 2.6 T of a dense one) in blocks of rows, each only
-    from its first diagonal element on, and written straight into the dense matrix.
-
-    Parameters
-    ----------
-    matrix : CSR float32, shape (n_users, n_items). Not modified.
-    on_progress : callable or None. Told ("gram matrix", 0..1).
-
-    Returns
-    -------
-    float32 array, shape (n_items, n_items), C order. Entries below the diagonal are not
-    defined.
-    """
-    n_items = matrix.shape[1]
-    gram = np.zeros((n_items, n_items), dtype=np.float32)
-    by_item = matrix.tocsc()
-    transposed = csr_array(by_item.T)
-    for first in range(0, n_items, _GRAM_ROWS):
-        last = min(first + _GRAM_ROWS, n_items)
-        right = csr_array(by_item[:, first:])
-        gram[first:last, first:] = (transposed[first:last] @ right).toarray()
-        if on_progress:
-            on_progress("gram matrix", last / n_items)
-    return gram
-
-
-def invert_in_place(upper: NDArray[np.float32]) -> None:
-    """Replace a positive definite matrix by its inverse.
-
-    Parameters
-    ----------
-    upper : float32 array, shape (n, n), C order. Only the upper triangle is read; on return
-        both triangles hold the inverse.
-
-    Raises
-    ------
-    FitError
-        When the matrix is not positive definite, or not finite.
-    """
-    # Here and not above: the web, which solves nothing, does without 10 MB of LAPACK.
-    from scipy.linalg import lapack
-
-    # A C-ordered upper triangle is, without a copy, LAPACK's column-ordered lower triangle.
-    factor, info = lapack.spotrf(upper.T, lower=1, clean=0, overwrite_a=1)
-    if info == 0:
-        inverse, info = lapack.spotri(factor, lower=1, overwrite_c=1)
-    if info != 0:
-        raise FitError(
-            f"the Gram matrix is not positive definite (LAPACK info {info}); raise regularization "
-            "and look for interactions that are not finite."
-        )
-    if not np.shares_memory(inverse, upper):
-        upper[...] = inverse.T
-    n = len(upper)
-    for top in range(0, n, _TILE):
-        for left in range(top, n, _TILE):
-            tile = upper[top : top + _TILE, left : left + _TILE]
-            if top == left:
-                tile[...] = np.triu(tile) + np.triu(tile, 1).T
-            else:
-                upper[left : left + _TILE, top : top + _TILE] = tile.T
 
 
 def strongest_of_rows(
@@ -207,7 +130,7 @@ def index_dtype(n_items: int) -> type[np.uint16] | type[np.int32]:
 
 
 def _most_similar(
-    neighbours: NDArray[np.int64],
+    neighbours: NDArray[np.integer],
     weights: NDArray[np.float32],
     diagonal: NDArray[np.float32],
     ends: NDArray[np.int64],
@@ -279,7 +202,8 @@ def solve_item_weights(
     n_items = interactions.n_items
     if not n_items:
         raise FitError("there is no item to fit; import books first.")
-    check_memory(n_items, memory_limit_bytes)
+    path = choose_path(n_items, config, memory_limit_bytes)
+    logger.info("linear is solved by the %s path: %s", path.solver, path.because)
     tell("interactions", 0.0)
     if completeness is None:
         completeness = estimate_completeness(interactions, catalog)
@@ -294,50 +218,37 @@ def solve_item_weights(
         author_weight=config.author_weight,
         series_weight=config.series_weight,
     )
-    has_metadata = bool(metadata)
-    rows += metadata
-    if not all(np.isfinite(matrix.data).all() for matrix in rows):
+    if not all(np.isfinite(matrix.data).all() for matrix in [*rows, *metadata]):
         raise FitError("an interaction weight is not finite; check the ratings and the config.")
-    tell("gram matrix", 0.0)
-    inverse = gram_upper(csr_array(vstack(rows, format="csr")), tell)
-    del rows, metadata
-    np.einsum("ii->i", inverse)[:] = (
-        config.diagonal_scale * with_weight + config.regularization
-    ).astype(np.float32)
-    tell("inverse", 0.0)
+    penalized = config.diagonal_scale * with_weight + config.regularization
+    popularity = completeness.expected / completeness.expected.mean()
+    strengths = (popularity**config.popularity_exponent).astype(np.float32)
+    inverse: NDArray[np.float32] | None = None
+    thresholds: NDArray[np.float32] | None = None
     try:
-        invert_in_place(inverse)
+        if path.solver == DENSE:
+            inverse = _inverse(rows, metadata, penalized, tell)
+            solved, thresholds = _strongest_columns(inverse, strengths, config.n_neighbours, tell)
+        else:
+            solved = solve_columns(
+                csr_array(vstack(rows, format="csr")),
+                metadata,
+                penalized,
+                strengths,
+                n_support=config.n_support,
+                n_neighbours=config.n_neighbours,
+                on_progress=tell,
+            )
     except FitError as error:
-        if has_metadata and config.metadata_weight >= config.regularization:
+        if metadata and config.metadata_weight >= config.regularization:
             raise FitError(
                 "the Gram matrix is not positive definite: tag_weight, author_weight and "
                 f"series_weight are together {config.metadata_weight:g} and regularization is "
                 f"{config.regularization:g}; with a sum below regularization a fit never fails so."
             ) from error
         raise
-    tell("strongest weights", 0.0)
-    diagonal = np.einsum("ii->i", inverse).copy()
-    if not np.isfinite(diagonal).all() or not (diagonal > 0).all():
-        raise FitError("the inverse is not finite; raise regularization.")
-    popularity = completeness.expected / completeness.expected.mean()
-    strengths = (popularity**config.popularity_exponent).astype(np.float32)
-    found: list[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]] = []
-    thresholds = np.zeros(n_items, dtype=np.float32)
-    for first in range(0, n_items, _SELECT_ROWS):
-        block = (
-            inverse[first : first + _SELECT_ROWS] / -diagonal[first : first + _SELECT_ROWS, None]
-        )
-        own = np.arange(len(block))
-        block[own, first + own] = 0.0
-        strength = np.abs(block) * strengths
-        rated, columns = strongest_of_rows(strength, config.n_neighbours)
-        counts = np.bincount(rated, minlength=len(block))
-        least = np.full(len(block), np.inf, dtype=np.float32)
-        np.minimum.at(least, rated, strength[rated, columns])
-        thresholds[first : first + len(block)] = np.where(counts == config.n_neighbours, least, 0.0)
-        found.append((columns, block[rated, columns], counts))
-        tell("strongest weights", (first + len(block)) / n_items)
-    neighbours, weights, counts = (np.concatenate(column) for column in zip(*found, strict=True))
+    del rows, metadata
+    neighbours, weights, counts, diagonal = solved
     if not np.isfinite(weights).all():
         raise FitError("a fitted weight is not finite; check the interactions.")
     tell("similar items", 0.0)
@@ -364,7 +275,54 @@ def solve_item_weights(
         "similarities": similarities,
     }
     tell("similar items", 1.0)
-    return Solution(arrays, reader_rows, inverse, strengths, thresholds)
+    return Solution(arrays, reader_rows, path, inverse, strengths, thresholds)
+
+
+def _inverse(
+    rows: Sequence[csr_array],
+    metadata: Sequence[csr_array],
+    penalized: NDArray[np.float64],
+    tell: Callable[[str, float], None],
+) -> NDArray[np.float32]:
+    """Return P = H^-1, float32 (n_items, n_items); ``penalized`` is the diagonal of H."""
+    tell("gram matrix", 0.0)
+    inverse = gram_upper(csr_array(vstack([*rows, *metadata], format="csr")), tell)
+    np.einsum("ii->i", inverse)[:] = penalized.astype(np.float32)
+    tell("inverse", 0.0)
+    invert_in_place(inverse)
+    return inverse
+
+
+def _strongest_columns(
+    inverse: NDArray[np.float32],
+    strengths: NDArray[np.float32],
+    n_neighbours: int,
+    tell: Callable[[str, float], None],
+) -> tuple[SolvedColumns, NDArray[np.float32]]:
+    """Return the strongest weights of each column, and the least strength kept of each."""
+    n_items = len(inverse)
+    tell("strongest weights", 0.0)
+    diagonal = np.einsum("ii->i", inverse).copy()
+    if not np.isfinite(diagonal).all() or not (diagonal > 0).all():
+        raise FitError("the inverse is not finite; raise regularization.")
+    found: list[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]] = []
+    thresholds = np.zeros(n_items, dtype=np.float32)
+    for first in range(0, n_items, _SELECT_ROWS):
+        block = (
+            inverse[first : first + _SELECT_ROWS] / -diagonal[first : first + _SELECT_ROWS, None]
+        )
+        own = np.arange(len(block))
+        block[own, first + own] = 0.0
+        strength = np.abs(block) * strengths
+        rated, columns = strongest_of_rows(strength, n_neighbours)
+        counts = np.bincount(rated, minlength=len(block))
+        least = np.full(len(block), np.inf, dtype=np.float32)
+        np.minimum.at(least, rated, strength[rated, columns])
+        thresholds[first : first + len(block)] = np.where(counts == n_neighbours, least, 0.0)
+        found.append((columns, block[rated, columns], counts))
+        tell("strongest weights", (first + len(block)) / n_items)
+    neighbours, weights, counts = (np.concatenate(column) for column in zip(*found, strict=True))
+    return SolvedColumns(neighbours, weights, counts, diagonal), thresholds
 
 
 def _sums_of_squares(matrix: csr_array) -> NDArray[np.float64]:

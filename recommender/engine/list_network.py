@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,14 +68,28 @@ class NormalScores:
         spread = made.transform(lists).std(axis=2).mean(axis=1)
         return cls(made.knots, made.scores, spread > 0.05)
 
-    def transform(self, lists: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Return the normal scores, float32 of the same shape (n_features, n_lists, n)."""
+    def transform(
+        self, lists: NDArray[np.floating], features: slice = slice(None)
+    ) -> NDArray[np.float32]:
+        """Return the normal scores, float32 of the same shape (n_features, n_lists, n).
+
+        Parameters
+        ----------
+        lists : float array, shape (n_features, n_lists, n).
+        features : slice. Which of the features the lists are of.
+        """
         result = np.empty(lists.shape, dtype=np.float32)
-        for values, knots, scores, column in zip(
-            lists, self.knots, self.scores, result, strict=True
-        ):
-            column[:] = np.interp(values, knots, scores)
+        # In float64, as interp counts: its own copies would be made at every call.
+        values = lists.astype(np.float64, copy=False)
+        for own, (knots, scores), column in zip(values, self._grids[features], result, strict=True):
+            column[:] = np.interp(own, knots, scores)
         return result
+
+    @cached_property
+    def _grids(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """The knots and scores of each feature."""
+        both = self.knots.astype(np.float64), self.scores.astype(np.float64)
+        return list(zip(*both, strict=True))
 
 
 def beside_its_list(
@@ -92,10 +107,18 @@ def beside_its_list(
     float32 array, shape (n_features + number of True, n_lists, n_candidates). The further rows
     in units of the list's own standard deviation.
     """
-    own = scores[is_of_list]
+    n_features = len(scores)
+    both = np.empty((n_features + int(is_of_list.sum()), *scores.shape[1:]), dtype=np.float32)
+    both[:n_features] = scores
+    own = both[n_features:]
+    np.compress(is_of_list, scores, axis=0, out=own)
     own -= own.mean(axis=2, keepdims=True)
-    own /= own.std(axis=2, keepdims=True) + _LITTLE
-    return np.concatenate((scores, own))
+    own /= np.sqrt(np.square(own).mean(axis=2, keepdims=True)) + _LITTLE
+    return both
+
+
+# What of a `ListNetwork` is none of the weights that an artifact keeps.
+_NO_WEIGHTS: Final = ("normal", "losses")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +137,7 @@ class ListNetwork:
     first, first_bias : float32 arrays, shapes (n_members, n_inputs, h1) and (n_members, h1).
     second, second_bias : float32 arrays, shapes (n_members, h1, h2) and (n_members, h2).
     last : float32 array, shape (n_members, h2).
+    losses : tuple of each member's losses, epoch by epoch; empty unless it was fitted here.
 
     References
     ----------
@@ -128,6 +152,7 @@ class ListNetwork:
     second: NDArray[np.float32]
     second_bias: NDArray[np.float32]
     last: NDArray[np.float32]
+    losses: tuple[tuple[float, ...], ...] = field(default=(), kw_only=True)
 
     def predict(self, lists: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the score of every candidate; only differences inside a list mean something.
@@ -140,28 +165,45 @@ class ListNetwork:
         -------
         float32 array, shape (n_lists, n_candidates).
         """
-        inputs = beside_its_list(self.normal.transform(lists), self.normal.is_of_list)
-        total = np.zeros(lists.shape[1:], dtype=np.float32)
-        members = zip(
-            self.first, self.first_bias, self.second, self.second_bias, self.last, strict=True
-        )
+        return self.judge(self.normal.transform(lists))
+
+    def judge(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what ``predict`` does, for normal scores of the features."""
+        inputs = beside_its_list(scores, self.normal.is_of_list)
+        total = np.empty(scores.shape[1:], dtype=np.float32)
         # One product per list: a list's bits do not depend on the lists beside it.
-        by_list = np.ascontiguousarray(inputs.transpose(1, 2, 0))
-        for first, first_bias, second, second_bias, last in members:
-            for rows, own_total in zip(by_list, total, strict=True):
-                hidden = _silu(small_product(rows, first) + first_bias)
-                own_total += _silu(small_product(hidden, second) + second_bias) @ last
-        total /= np.float32(len(self.last))
+        for number, own_total in enumerate(total):
+            hidden = _silu(small_product(inputs[:, number].T, self._all_first) + self._all_biases)
+            said = [
+                _silu(small_product(own, second) + bias) @ last
+                for own, second, bias, last in zip(
+                    np.split(hidden, len(self.last), axis=1),
+                    self.second,
+                    self.second_bias,
+                    self.last,
+                    strict=True,
+                )
+            ]
+            np.divide(sum(said), np.float32(len(self.last)), out=own_total)
         return total
+
+    @cached_property
+    def _all_first(self) -> NDArray[np.float32]:
+        """The first layers side by side: one product for all members."""
+        return np.concatenate(self.first, axis=1)
+
+    @cached_property
+    def _all_biases(self) -> NDArray[np.float32]:
+        return np.concatenate(self.first_bias)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what an artifact keeps."""
         own = {
-            field.name: getattr(self, field.name)
-            for field in fields(self)
-            if field.name != "normal"
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name not in _NO_WEIGHTS
         }
-        normal = {field.name: getattr(self.normal, field.name) for field in fields(NormalScores)}
+        normal = {each.name: getattr(self.normal, each.name) for each in fields(NormalScores)}
         return {f"network_{name}": array for name, array in (own | normal).items()}
 
     @classmethod
@@ -176,14 +218,14 @@ class ListNetwork:
             When one is missing.
         """
         normal = NormalScores(
-            *(np.asarray(arrays[f"network_{field.name}"]) for field in fields(NormalScores))
+            *(np.asarray(arrays[f"network_{each.name}"]) for each in fields(NormalScores))
         )
         network = cls(
             normal,
             *(
-                np.asarray(arrays[f"network_{field.name}"])
-                for field in fields(cls)
-                if field.name != "normal"
+                np.asarray(arrays[f"network_{each.name}"])
+                for each in fields(cls)
+                if each.name not in _NO_WEIGHTS
             ),
         )
         numbers = (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.engine.embeddings.keras_training import load_keras, reshuffled
+from recommender.engine.embeddings.keras_training import load_keras, reshuffled, tensorboard_log
 from recommender.engine.errors import FitError
 from recommender.engine.list_network import ListNetwork, NormalScores, beside_its_list
 
@@ -47,6 +48,7 @@ def fit_list_network(
     liked: NDArray[np.bool_],
     settings: NetworkSettings,
     *,
+    log_folder: Path | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> ListNetwork:
     """Learn to put what a reader liked at the top of his list.
@@ -61,6 +63,7 @@ def fit_list_network(
     liked : bool array, shape (n_lists, n_candidates). Lists without any True teach nothing and
         are left out.
     settings : NetworkSettings.
+    log_folder : Path or None. Where TensorBoard's logs are written, a folder for each member.
     on_progress : callable or None. Told the part done, 0..1.
 
     Returns
@@ -91,15 +94,21 @@ def fit_list_network(
     )
     targets = liked[teaches].astype(np.float32)
     targets /= np.sqrt(targets.sum(axis=1, keepdims=True))
-    members = []
+    members, losses = [], []
     for member in range(settings.n_members):
         report = (
             None
             if on_progress is None
             else lambda done, member=member: on_progress((member + done) / settings.n_members)
         )
-        members.append(_fit_member(scores, targets, normal.is_of_list, settings, member, report))
-    return ListNetwork(normal, *(np.stack(arrays) for arrays in zip(*members, strict=True)))
+        log = None if log_folder is None else log_folder / f"network-{member + 1}"
+        arrays, loss = _fit_member(
+            scores, targets, normal.is_of_list, settings, member, log, report
+        )
+        members.append(arrays)
+        losses.append(loss)
+    stacked = (np.stack(arrays) for arrays in zip(*members, strict=True))
+    return ListNetwork(normal, *stacked, losses=tuple(losses))
 
 
 def _fit_member(
@@ -108,9 +117,10 @@ def _fit_member(
     is_of_list: NDArray[np.bool_],
     settings: NetworkSettings,
     member: int,
+    log_folder: Path | None,
     on_progress: Callable[[float], None] | None,
-) -> tuple[NDArray[np.float32], ...]:
-    """Return W1, b1, W2, b2, w3 of one network."""
+) -> tuple[tuple[NDArray[np.float32], ...], tuple[float, ...]]:
+    """Return W1, b1, W2, b2, w3 of one network, and its loss in each epoch."""
     seed = settings.seed + member
     keras = load_keras(seed)
     n_lists, n_candidates, n_features = scores.shape
@@ -151,15 +161,18 @@ def _fit_member(
         if on_progress:
             on_progress((epoch + 1) / settings.n_epochs)
 
+    callbacks = [
+        keras.callbacks.TerminateOnNaN(),
+        keras.callbacks.LambdaCallback(on_epoch_end=report),
+    ]
+    if log_folder is not None:
+        callbacks.append(tensorboard_log(log_folder))
     history = model.fit(
         reshuffled(n_lists, settings.batch_size, (settings.seed, member), batch),
         epochs=settings.n_epochs,
         shuffle=False,  # the batches bring their own order
         verbose=0,
-        callbacks=[
-            keras.callbacks.TerminateOnNaN(),
-            keras.callbacks.LambdaCallback(on_epoch_end=report),
-        ],
+        callbacks=callbacks,
     ).history["loss"]
     if not np.isfinite(history).all():
         raise FitError(
@@ -169,4 +182,5 @@ def _fit_member(
     first, first_bias, second, second_bias, last = (
         np.asarray(array, dtype=np.float32) for array in model.get_weights()
     )
-    return first, first_bias, second, second_bias, last[:, 0]
+    weights = (first, first_bias, second, second_bias, last[:, 0])
+    return weights, tuple(float(loss) for loss in history)

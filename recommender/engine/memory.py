@@ -1,7 +1,8 @@
-"""How much memory this process may use."""
+"""How much memory this process may use, and giving back what it no longer does."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
 
@@ -18,3 +19,14 @@ def memory_limit() -> int:
         if path.is_file() and (text := path.read_text().strip()).isdigit():
             limit = min(limit, int(text))
     return limit
+
+
+def give_back_freed() -> None:
+    """Give what was freed back to the system; glibc keeps it, in part, for each thread.
+
+    After work that needed much more for a moment than it leaves: loading an artifact. Where the C
+    library has no malloc_trim(3), nothing is done.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(ctypes.c_size_t(0))

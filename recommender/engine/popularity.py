@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from recommender.engine.artifact import Part
+from recommender.engine.audience import Audience
 from recommender.engine.catalog import Catalog
 from recommender.engine.errors import ArtifactError, FitError, InputError, NotFittedError
 from recommender.engine.interactions import MAX_STARS, MIN_STARS, Interactions, Profile
@@ -43,18 +44,15 @@ class PopularityConfig:
 
 
 def _counts_and_means(
-    interactions: Interactions, catalog: Catalog | None
+    audience: Audience, catalog: Catalog | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return each item's count and mean stars (0 without ratings), the catalog's first.
 
     The catalog's pair is taken where both are known: an import may hold a sample of the ratings
     that no longer says which book has many.
     """
-    ratings = interactions.ratings
-    columns, n_items = ratings.indices, interactions.n_items
-    counts = np.bincount(columns, minlength=n_items).astype(np.float64)
-    sums = np.bincount(columns, ratings.data, minlength=n_items)
-    means = np.divide(sums, counts, out=np.zeros(n_items), where=counts > 0)
+    counts = audience.n_ratings.astype(np.float64)
+    means = np.divide(audience.stars, counts, out=np.zeros(len(counts)), where=counts > 0)
     if catalog is not None and catalog.n_ratings is not None and catalog.mean_stars is not None:
         known = ~np.isnan(catalog.n_ratings) & ~np.isnan(catalog.mean_stars)
         counts[known] = catalog.n_ratings[known]
@@ -120,7 +118,14 @@ class PopularityRanker(Ranker):
         check_catalog(interactions, catalog)
         if on_progress:
             on_progress("popularity", 0.0)
-        counts, means = _counts_and_means(interactions, catalog)
+        self.fit_audience(Audience.of(interactions), catalog)
+        if on_progress:
+            on_progress("popularity", 1.0)
+        return self
+
+    def fit_audience(self, audience: Audience, catalog: Catalog | None = None) -> Self:
+        """Rank by what was counted elsewhere, of the catalog's items; raises as ``fit``."""
+        counts, means = _counts_and_means(audience, catalog)
         rated = counts > 0
         if not rated.any():
             raise FitError("no item has a rating; import ratings first.")
@@ -132,11 +137,9 @@ class PopularityRanker(Ranker):
         weight = np.where(rated, counts, 1.0)
         bayesian = (prior * overall + weight * np.where(rated, means, overall)) / (prior + weight)
         quality = (bayesian - MIN_STARS) / (MAX_STARS - MIN_STARS)
-        audience = np.log1p(counts) / np.log1p(counts.max())
-        scores = np.where(rated, quality * audience**self.config.audience_exponent, 0.0)
+        reach = np.log1p(counts) / np.log1p(counts.max())
+        scores = np.where(rated, quality * reach**self.config.audience_exponent, 0.0)
         self._set(scores.astype(np.float32), bayesian.astype(np.float32))
-        if on_progress:
-            on_progress("popularity", 1.0)
         return self
 
     def _set(self, scores: NDArray[np.float32], mean_stars: NDArray[np.float32]) -> None:
@@ -219,12 +222,7 @@ class PopularityRanker(Ranker):
     @classmethod
     def from_part(cls, part: Part) -> Self:
         """Rebuild the ranker; see ``Ranker.from_part``."""
-        if part.algorithm != cls.name:
-            raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {cls.name}.")
-        try:
-            ranker = cls(PopularityConfig(**part.config))
-        except (TypeError, InputError) as error:
-            raise ArtifactError(f"the config of popularity is not usable: {error}") from error
+        ranker = cls(part.config_as(PopularityConfig, cls.name))
         scores, mean_stars = (np.asarray(part.array(name)) for name in ("scores", "mean_stars"))
         whole = (
             scores.ndim == 1

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from recommender.engine.errors import InputError
-from recommender.engine.series import Series
-from recommender.engine.vocabulary import as_ids
+from recommender.engine.series import NO_GROUP, Series
+from recommender.engine.vocabulary import UNKNOWN, as_ids
 
 
 def top_k(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
@@ -136,24 +136,48 @@ def rank_places(
         raise InputError(f"the score of item index {place} is {scores[place]}; wanted finite.")
     n_items = len(scores)
     candidate = ~_mask(excluded, n_items, "excluded")
+    open_scores = np.where(candidate, scores, -np.inf)
     if series is None:
-        best = _best(scores, candidate, k)
+        best = top_k(open_scores, k)
+        best = best[candidate[best]]
         return Ranked(best, best)
     if len(series) != n_items:
         raise InputError(f"series has {len(series)} items, scores have {n_items}.")
-    places, volumes = series.heads(scores, candidate, _mask(read, n_items, "read"))
-    candidate[series.members] = False
-    candidate[places] = True
-    shown = np.arange(n_items)
-    shown[places] = volumes
-    best = _best(scores, candidate, k)
-    return Ranked(shown[best], best)
+    is_read = _mask(read, n_items, "read")
+    shown: list[int] = []
+    earned_by: list[int] = []
+    met: set[int] = set()
+    for item, number in _best_first(open_scores, series.index, 4 * k):
+        volume = item
+        if number != NO_GROUP:
+            if number in met:
+                continue
+            met.add(number)
+            volume = series.next_volume(item, open_scores, is_read)
+        if volume != UNKNOWN:
+            shown.append(volume)
+            earned_by.append(item)
+            if len(shown) == k:
+                break
+    return Ranked(np.array(shown, dtype=np.int64), np.array(earned_by, dtype=np.int64))
 
 
-def _best(scores: NDArray[np.floating], candidate: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
-    """Return the k best candidates, fewer where there are fewer; scores are finite."""
-    best = top_k(np.where(candidate, scores, -np.inf), k)
-    return best[candidate[best]]
+def _best_first(
+    scores: NDArray[np.floating], numbers: NDArray[np.int32], n_first: int
+) -> Iterator[tuple[int, int]]:
+    """Yield the items of finite score and their numbers, by descending score.
+
+    So many are sorted at first, and more when they are not enough: a list is short, and the
+    series of all others need not be looked through.
+    """
+    done, n = 0, n_first
+    while done < len(scores):
+        best = top_k(scores, n)[done:]
+        best = best[scores[best] > -np.inf]
+        yield from zip(best.tolist(), numbers[best].tolist(), strict=True)
+        if done + len(best) < n:
+            break
+        done, n = n, 4 * n
 
 
 def rank_batch(

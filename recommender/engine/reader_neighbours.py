@@ -262,14 +262,7 @@ class ReaderNeighbours:
         ArtifactError
             When the part is another algorithm's, or its arrays do not fit together.
         """
-        if part.algorithm != cls.name:
-            raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {cls.name}.")
-        try:
-            found = cls(ReaderNeighboursConfig(**part.config))
-        except (TypeError, InputError) as error:
-            raise ArtifactError(
-                f"the config of reader_neighbours is not usable: {error}"
-            ) from error
+        found = cls(part.config_as(ReaderNeighboursConfig, cls.name))
         items, readers, user_ids = (np.asarray(part.array(name)) for name in _ARRAYS)
         whole = (
             items.ndim == readers.ndim == 2

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+
+from recommender.engine.threads import small_product
 
 
 class Reader(NamedTuple):
@@ -99,8 +100,8 @@ class Readers:
     ) -> NDArray[np.float32]:
         """Return sums over each one's books, each book times a factor.
 
-        A product with a sparse matrix of the factors: several times as fast as reduceat, and
-        one pass for each factor over what is multiplied.
+        A small dense product for each reader: a sparse one of all is checked by scipy for longer
+        than it is worked out.
 
         Parameters
         ----------
@@ -111,20 +112,28 @@ class Readers:
         -------
         float32 array, shape (k, n_readers, n).
         """
-        n_books, n_factors = len(self.items), len(factors)
-        first_of_factor = np.arange(n_factors)[:, np.newaxis] * n_books
-        starts = np.append(self.starts[:-1] + first_of_factor, n_factors * n_books)
-        books = np.tile(np.arange(n_books, dtype=np.int32), n_factors)
-        shape = (n_factors * len(self.n_books), n_books)
-        adder = csr_array((np.concatenate(factors), books, starts.astype(np.int32)), shape=shape)
-        sums: NDArray[np.float32] = np.asarray(adder @ of_books)
-        return sums.reshape(n_factors, len(self.n_books), -1)
+        rows = np.stack(factors)
+        sums = np.empty((len(rows), len(self.starts) - 1, of_books.shape[1]), dtype=np.float32)
+        for reader, (start, end) in enumerate(self.spans):
+            sums[:, reader] = small_product(rows[:, start:end], of_books[start:end])
+        return sums
 
     def means(self, of_books: NDArray[np.generic]) -> NDArray[np.float64]:
         """Return the means over each one's books, shape (n_readers, 1); input (n_books,)."""
-        sums = np.add.reduceat(of_books, self.starts[:-1], dtype=np.float64)
-        means: NDArray[np.float64] = (sums / self.n_books)[:, np.newaxis]
+        return self.means_of_rows(of_books[:, np.newaxis])
+
+    def means_of_rows(self, of_books: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Return the means over each one's books, shape (n_readers, n); input (n_books, n)."""
+        sums = np.add.reduceat(of_books, self.starts[:-1], axis=0, dtype=np.float64)
+        means: NDArray[np.float64] = sums / self.n_books[:, np.newaxis]
         return means
+
+    def counts_of(self, is_counted: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Return how many of each one's books are counted, (n_readers, n); input (n_books, n)."""
+        counts: NDArray[np.float32] = np.add.reduceat(
+            is_counted, self.starts[:-1], axis=0, dtype=np.float32
+        )
+        return counts
 
     def beyond_mean(self, of_books: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return each book's value less its reader's mean, shape (n_books,)."""

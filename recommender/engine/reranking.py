@@ -15,6 +15,11 @@ from recommender.engine.series import NO_GROUP
 
 # By how much of the whole range of relevance the like of a dismissed book sinks at most.
 MAX_SINK: Final = 0.75
+# By how much of the whole range of relevance a curator's boost lifts a book, or buries it.
+BOOST_LIFT: Final = 0.25
+BURY_SINK: Final = 0.5
+# The range of relevance that a list shorter than this one's candidates is measured by.
+USUAL_LENGTH: Final = 200
 # What part rarity has at the end of its slider, and likeness at the end of variety's.
 MAX_NOVELTY: Final = 0.5
 MAX_DIVERSITY: Final = 0.6
@@ -180,11 +185,31 @@ def diversified(
     return Reranked(order, chosen_by)
 
 
+def boosted(moved: NDArray[np.integer]) -> NDArray[np.intp]:
+    """Return the places of a short ranked list in the order that boosts give it.
+
+    The effect is that of a long list: a boosted book at place r comes to about r / 3.8, a buried
+    one to about 14 r, as far as the list goes.
+
+    Parameters
+    ----------
+    moved : int array, shape (n,). 1: boosted, -1: buried, 0: neither.
+    """
+    values = relevance_of_places(max(len(moved), USUAL_LENGTH))[: len(moved)]
+    return np.argsort(-(values + boost_values(moved)), kind="stable")
+
+
+def boost_values(moved: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return what boosts add to the values of candidates; ``moved`` is as in ``boosted``."""
+    return np.where(moved > 0, BOOST_LIFT, np.where(moved < 0, -BURY_SINK, 0.0))
+
+
 def rerank(
     n: int,
     *,
     k: int,
     near_dismissed: NDArray[np.float64] | None = None,
+    moved: NDArray[np.integer] | None = None,
     rare: NDArray[np.float64] | None = None,
     novelty: float = 0.0,
     closeness: NDArray[np.float64] | None = None,
@@ -197,6 +222,7 @@ def rerank(
             (1 - .6) value + .6 closeness       near the book asked for,
             (1 - .5 novelty) value + .5 novelty rarity,
             value - .75 near_dismissed,
+            value + .25 for a boosted candidate, value - .5 for a buried one,
     and MMR with weight .6 diversity. A wish that is None or 0 changes no value by one bit, and
     without any the places stay as they are.
 
@@ -205,6 +231,7 @@ def rerank(
     n : int >= 0. Candidates, ranked.
     k : int > 0.
     near_dismissed : float64 array, shape (n,), 0..1, or None. ``nearness`` to dismissed books.
+    moved : int array, shape (n,), or None. 1: boosted by a curator, -1: buried, 0: neither.
     rare : float64 array, shape (n,), 0..1, or None. ``rarity``.
     novelty : float in 0..1.
     closeness : float64 array, shape (n,), 0..1, or None. To the book that more is asked of.
@@ -233,6 +260,8 @@ def rerank(
         values = (1 - part) * values + part * rare
     if near_dismissed is not None:
         values = values - MAX_SINK * near_dismissed
+    if moved is not None:
+        values = values + boost_values(moved)
     if alike is not None and diversity:
         return diversified(values, alike, k=k, weight=MAX_DIVERSITY * diversity)
     order = np.argsort(-values, kind="stable")[:k]

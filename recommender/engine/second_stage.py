@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from recommender.engine.artifact import Part
 from recommender.engine.errors import ArtifactError
@@ -19,6 +19,11 @@ from recommender.engine.readers import Reader, Readers
 from recommender.engine.two_stage_config import SECOND_SOURCE
 from recommender.engine.two_stage_features import (
     FEATURES,
+    HEAD,
+    ITEM,
+    MAIN,
+    PAIR,
+    USER,
     ItemTables,
     first_columns,
     other_columns,
@@ -26,6 +31,11 @@ from recommender.engine.two_stage_features import (
 )
 
 _SOURCE_PREFIX: Final = "second_"
+# Places among FEATURES.
+_N_BY_CANDIDATE: Final = len(HEAD) + len(MAIN) + len(PAIR)
+_OF_ITEM: Final = slice(_N_BY_CANDIDATE, _N_BY_CANDIDATE + len(ITEM))
+_OF_USER: Final = slice(_OF_ITEM.stop, _OF_ITEM.stop + len(USER))
+_BY_CANDIDATE: Final = (slice(0, _OF_ITEM.start), slice(_OF_USER.stop, len(FEATURES)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +75,35 @@ class SecondStage:
         -------
         float64 array, same shape. Above 0; the sum of each row is 1.
         """
-        found = self.network.predict(self.features(linear, profiles, candidates, scores))
-        return softmax(found.astype(np.float64), axis=1)
+        features = self.features(linear, profiles, candidates, scores)
+        found = self.network.judge(self._normal_scores(features, candidates))
+        likely: NDArray[np.float64] = np.exp(
+            found.astype(np.float64) - found.max(axis=1, keepdims=True)
+        )
+        likely /= likely.sum(axis=1, keepdims=True)
+        return likely
+
+    def _normal_scores(
+        self, features: NDArray[np.float32], candidates: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return the network's normal scores of all features, to the bit.
+
+        Those of ``ITEM`` were worked out for every item; those of ``USER`` are one for a list.
+        """
+        normal = self.network.normal
+        scores = np.empty(features.shape, dtype=np.float32)
+        for part in _BY_CANDIDATE:
+            scores[part] = normal.transform(features[part], part)
+        scores[_OF_ITEM] = np.moveaxis(self._item_scores[candidates], 2, 0)
+        scores[_OF_USER] = normal.transform(features[_OF_USER, :, :1], _OF_USER)
+        return scores
+
+    @cached_property
+    def _item_scores(self) -> NDArray[np.float32]:
+        """Normal scores of ``ITEM`` for every item, float32 (n_items, number of ``ITEM``)."""
+        columns = self.tables.items.T[:, np.newaxis]
+        scores = self.network.normal.transform(columns, _OF_ITEM)[:, 0]
+        return np.ascontiguousarray(scores.T)
 
     def features(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from recommender.engine.errors import InputError
 
 NO_GROUP = -1
+_SIDES: Final[tuple[Literal["left", "right"], ...]] = ("left", "right")
 
 
 def as_groups(values: ArrayLike, n_items: int, name: str) -> NDArray[np.int32]:
@@ -38,30 +40,17 @@ def as_optional_floats(values: ArrayLike, n_items: int, name: str) -> NDArray[np
     return array
 
 
-def _starts(sorted_groups: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return where each run of equal numbers begins."""
-    if not len(sorted_groups):
-        return np.empty(0, dtype=np.int64)
-    return np.flatnonzero(np.append(True, sorted_groups[1:] != sorted_groups[:-1]))
-
-
 @dataclass(frozen=True, eq=False)
 class _Layout:
     """What of the series does not depend on the reader.
 
-    Members are the items of all series, by series and then item; volumes are those with an
-    integer number, by series, number and then item; an edition is a run of volumes of one
-    series and one number (two printings of the same book).
+    Volumes are the items with an integer number, by series, number and then item; an edition is
+    a run of volumes of one series and one number (two printings of the same book).
     """
 
-    members: NDArray[np.int64]
-    member_starts: NDArray[np.int64]
-    member_series: NDArray[np.int64]
     volumes: NDArray[np.int64]
-    volume_edition: NDArray[np.int64]
-    edition_starts: NDArray[np.int64]
-    edition_series: NDArray[np.int64]
-    has_volume: NDArray[np.bool_]
+    series: NDArray[np.int32]
+    numbers: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,96 +89,43 @@ class Series:
 
     @cached_property
     def _layout(self) -> _Layout:
-        """Sort the members once; every list for every reader uses it."""
-        members = np.flatnonzero(self.index != NO_GROUP)
-        members = members[np.argsort(self.index[members], kind="stable")]
-        member_starts = _starts(self.index[members])
-        lengths = np.diff(np.append(member_starts, len(members)))
-        member_series = np.repeat(np.arange(len(member_starts)), lengths)
-        number = self.number[members]
-        places = np.flatnonzero((number >= 1) & (number == np.floor(number)))
-        places = places[np.lexsort((number[places], member_series[places]))]
-        changes = np.append(
-            True,
-            (np.diff(member_series[places]) != 0) | (np.diff(number[places]) != 0),
-        )[: len(places)]
-        edition_starts = np.flatnonzero(changes)
-        has_volume = np.zeros(len(member_starts), dtype=np.bool_)
-        has_volume[member_series[places]] = True
-        return _Layout(
-            members=members,
-            member_starts=member_starts,
-            member_series=member_series,
-            volumes=members[places],
-            volume_edition=np.cumsum(changes) - 1,
-            edition_starts=edition_starts,
-            edition_series=member_series[places][edition_starts],
-            has_volume=has_volume,
+        """Sort the volumes once; every list for every reader uses it."""
+        number = self.number
+        volumes = np.flatnonzero(
+            (self.index != NO_GROUP) & (number >= 1) & (number == np.floor(number))
         )
+        volumes = volumes[np.lexsort((number[volumes], self.index[volumes]))]
+        return _Layout(volumes, self.index[volumes], number[volumes])
 
-    @property
-    def members(self) -> NDArray[np.int64]:
-        """Items that belong to a series, by series and then by item index."""
-        return self._layout.members
+    def next_volume(self, place: int, scores: NDArray[np.floating], read: NDArray[np.bool_]) -> int:
+        """Return what the series of an item shows in the place of its best-ranked candidate.
 
-    def heads(
-        self,
-        scores: NDArray[np.floating],
-        candidate: NDArray[np.bool_],
-        read: NDArray[np.bool_],
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return, for each series that may appear in a list, its place and its volume.
-
-        The rule is told in ``ranking.rank``. Cost: O(number of members).
+        The rule is told in ``ranking.rank_places``. Cost: O(number of volumes of the series).
 
         Parameters
         ----------
-        scores : float array, shape (n_items,). Finite.
-        candidate : bool array, shape (n_items,). Items that may appear.
+        place : int. Index of the best-ranked candidate, an item of a series.
+        scores : float array, shape (n_items,). -inf for items that may not appear.
         read : bool array, shape (n_items,). Items that the reader has read.
 
         Returns
         -------
-        (places, volumes) : int64 arrays of item indices, of equal length. The series appears
-        where its best-ranked candidate, the place, would be, and shows the volume.
+        int. The item itself where no item of its series has an integer volume; -1 when every
+        volume is read, or the lowest that is not may not appear.
         """
-        layout = self._layout
-        if not len(layout.members):
-            none = np.empty(0, dtype=np.int64)
-            return none, none
-        place = _best_of_runs(
-            layout.members, layout.member_starts, layout.member_series, scores, candidate
-        )
-        volume = np.where(layout.has_volume, -1, place)
-        if len(layout.volumes):
-            edition_read = np.zeros(len(layout.edition_starts), dtype=np.bool_)
-            edition_read[layout.volume_edition[read[layout.volumes]]] = True
-            unread = np.flatnonzero(~edition_read)
-            lowest = unread[_starts(layout.edition_series[unread])]
-            best_printing = _best_of_runs(
-                layout.volumes, layout.edition_starts, layout.volume_edition, scores, candidate
-            )
-            volume[layout.edition_series[lowest]] = best_printing[lowest]
-        appears = (place >= 0) & (volume >= 0)
-        return place[appears], volume[appears]
-
-
-def _best_of_runs(
-    items: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    run_of: NDArray[np.int64],
-    scores: NDArray[np.floating],
-    candidate: NDArray[np.bool_],
-) -> NDArray[np.int64]:
-    """Return the best-ranked candidate of each run of items, -1 where there is none.
-
-    Items ascend inside a run, so that the first of equal scores is the lowest item index.
-    """
-    usable = candidate[items]
-    value = np.where(usable, scores[items], -np.inf)
-    is_best = usable & (value == np.maximum.reduceat(value, starts)[run_of])
-    places = np.flatnonzero(is_best)
-    first = places[_starts(run_of[places])]
-    best = np.full(len(starts), -1, dtype=np.int64)
-    best[run_of[first]] = items[first]
-    return best
+        layout, number = self._layout, self.index[place]
+        start, end = (int(np.searchsorted(layout.series, number, side)) for side in _SIDES)
+        if start == end:
+            return place
+        volumes = layout.volumes[start:end]
+        numbers, is_read = layout.numbers[start:end].tolist(), read[volumes].tolist()
+        known = {at for at, is_known in zip(numbers, is_read, strict=True) if is_known}
+        lowest = next((at for at in numbers if at not in known), None)
+        best, best_score = NO_GROUP, -np.inf
+        # Printings ascend by item: of equal scores the lower index stands.
+        for item, at, score in zip(
+            volumes.tolist(), numbers, scores[volumes].tolist(), strict=True
+        ):
+            if at == lowest and score > best_score:
+                best, best_score = item, score
+        return best

@@ -76,8 +76,8 @@ class StarsPredictor:
         self._global_mean = 0.0
         self._interactions: Interactions | None = None
 
-    def _fitted(self) -> FittedStars:
-        """Return what was fitted, or raise NotFittedError."""
+    def fitted(self) -> FittedStars:
+        """Return what was fitted, not to be changed, or raise NotFittedError."""
         if self._state is None:
             raise NotFittedError("stars is not fitted; call fit or from_part first.")
         return self._state
@@ -85,17 +85,23 @@ class StarsPredictor:
     @property
     def n_items(self) -> int:
         """Number of items."""
-        return len(self._fitted().item_means)
+        return len(self.fitted().item_means)
+
+    @property
+    def global_mean(self) -> float:
+        """The mean of all ratings, in stars."""
+        self.fitted()
+        return self._global_mean
 
     @property
     def item_means(self) -> NDArray[np.float32]:
         """The readers' mean of each item, damped, in 1..5: what a reader without ratings gets."""
-        return as_predicted_stars(self._fitted().item_means)
+        return as_predicted_stars(self.fitted().item_means)
 
     @property
     def reading(self) -> NDArray[np.float32]:
         """Who reads each item, ``item_features.reading_vectors``, float32 (n_items, n)."""
-        return self._fitted().reading
+        return self.fitted().reading
 
     def fit(
         self,
@@ -113,7 +119,7 @@ class StarsPredictor:
 
     def _features(self, profile: Profile, items: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the columns of some items for one reader."""
-        state = self._fitted()
+        state = self.fitted()
         rated = profile.item_indices
         posterior = state.kernel.posterior(rated, profile.stars - state.item_means[rated])
         taste = posterior.predict(items)
@@ -141,7 +147,7 @@ class StarsPredictor:
     def _stars(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return what the columns say, before it is moved into 1..5."""
         bias_and_taste = features[:, 0].astype(np.float64) + features[:, 1]
-        return self._global_mean + bias_and_taste + self._fitted().trees.predict(features)
+        return self._global_mean + bias_and_taste + self.fitted().trees.predict(features)
 
     def predict_items(self, profile: Profile, item_indices: ArrayLike) -> NDArray[np.float32]:
         """Return the predicted stars of some items for one reader (fold-in).
@@ -208,7 +214,7 @@ class StarsPredictor:
 
     def to_part(self) -> Part:
         """Return everything that predicts: the arrays, the trees, the embeddings, the config."""
-        state = self._fitted()
+        state = self.fitted()
         arrays: dict[str, NDArray[Any]] = {
             "item_means": state.item_means,
             "global_mean": np.array([self._global_mean]),
@@ -235,12 +241,7 @@ class StarsPredictor:
     @classmethod
     def from_part(cls, part: Part) -> Self:
         """Rebuild the predictor; see ``RatingPredictor.from_part``."""
-        if part.algorithm != cls.name:
-            raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {cls.name}.")
-        try:
-            predictor = cls(StarsConfig(**part.config))
-        except (TypeError, InputError) as error:
-            raise ArtifactError(f"the config of stars is not usable: {error}") from error
+        predictor = cls(part.config_as(StarsConfig, cls.name))
         predictor._state = _state_of(part, predictor.config)
         predictor._global_mean = float(part.array("global_mean")[0])
         return predictor

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _Part = TypeVar("_Part")
-_ONE_THREAD: Final = 1 << 18
+# Terms of a product: more than one can have where BLAS has one thread only (bookrec_site.wsgi).
+_ONE_THREAD: Final = 1 << (62 if os.environ.get("OPENBLAS_NUM_THREADS") == "1" else 18)
 
 
 def n_cores() -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import ClassVar, Final, Self
 
 import numpy as np
@@ -17,7 +18,8 @@ from recommender.engine.errors import ArtifactError, InputError, NotFittedError
 from recommender.engine.interactions import Interactions, Profile
 from recommender.engine.linear import Contributions, LinearRanker, SimilarItems
 from recommender.engine.linear_config import LinearConfig
-from recommender.engine.linear_solve import solve_item_weights
+from recommender.engine.linear_path import SPARSE, choose_path
+from recommender.engine.linear_solve import Solution, solve_item_weights
 from recommender.engine.list_network_fit import fit_list_network
 from recommender.engine.progress import OnProgress
 from recommender.engine.ranker import Ranker, check_catalog
@@ -26,7 +28,12 @@ from recommender.engine.second_stage import SecondStage
 from recommender.engine.series import Series
 from recommender.engine.threads import in_threads, n_cores
 from recommender.engine.two_stage_config import SECOND_SOURCE, TwoStageConfig
-from recommender.engine.two_stage_examples import add_other_features, draw_splits, first_examples
+from recommender.engine.two_stage_examples import (
+    Split,
+    add_other_features,
+    draw_splits,
+    first_examples,
+)
 from recommender.engine.two_stage_features import FEATURES, ItemTables
 from recommender.engine.vocabulary import as_ids
 
@@ -47,7 +54,8 @@ class TwoStageRanker(Ranker):
     """Candidates by ``linear``, ordered by a network that sees more than weights.
 
     The network is learned from the most complete readers, each left out of the weights exactly,
-    to tell which candidates a reader liked: from what his books say for each, by stars and by
+    to tell which candidates a reader liked (of a catalogue that is solved sparsely, they have no
+    part in the weights at all): from what his books say for each, by stars and by
     two sources of weights, from authors, series, tags, popularity and year, and from what kind
     of reader he is. With too little to learn from there is no second stage, the reason is in
     ``skipped_because``, and the ranker is ``linear``.
@@ -60,6 +68,7 @@ class TwoStageRanker(Ranker):
     linear_config : LinearConfig of the first stage, or None for its defaults.
     memory_limit_bytes : int or None. As for ``LinearRanker``.
     n_threads : int > 0 or None. Of ``batch_scores``; None: one for each core of this process.
+    log_folder : Path or None. Where a fit writes TensorBoard's logs of its networks.
     """
 
     name: ClassVar[str] = "two_stage"
@@ -71,8 +80,10 @@ class TwoStageRanker(Ranker):
         linear_config: LinearConfig | None = None,
         memory_limit_bytes: int | None = None,
         n_threads: int | None = None,
+        log_folder: Path | None = None,
     ) -> None:
         self.config = config or TwoStageConfig()
+        self.log_folder = log_folder
         self.n_threads = n_threads or n_cores()
         self._memory_limit_bytes = memory_limit_bytes
         self._linear_config = linear_config or LinearConfig()
@@ -94,6 +105,11 @@ class TwoStageRanker(Ranker):
         if self._linear is None:
             raise NotFittedError("two_stage is not fitted; call fit or from_part first.")
         return self._linear
+
+    @property
+    def losses(self) -> tuple[tuple[float, ...], ...]:
+        """The losses of each network of the second stage by epoch; empty unless fitted here."""
+        return self._second.network.losses if self._second else ()
 
     @property
     def n_items(self) -> int:
@@ -125,18 +141,26 @@ class TwoStageRanker(Ranker):
         completeness = estimate_completeness(
             interactions, catalog, n_complete=self.config.n_readers
         )
-        solution = solve_item_weights(
-            interactions,
-            self._linear_config,
-            catalog,
-            completeness=completeness,
-            memory_limit_bytes=self._memory_limit_bytes,
-            on_progress=_part_of(on_progress, "first"),
-        )
+        splits = draw_splits(interactions, completeness.complete_users, self.config)
+        path = choose_path(interactions.n_items, self._linear_config, self._memory_limit_bytes)
+        # Nobody can be taken out of sparse weights afterwards.
+        is_apart = path.solver == SPARSE
+        known = _without(interactions, splits) if is_apart else interactions
+
+        def solve(config: LinearConfig, rows: Interactions, part: str) -> Solution:
+            return solve_item_weights(
+                rows,
+                config,
+                catalog,
+                completeness=completeness,
+                memory_limit_bytes=self._memory_limit_bytes,
+                on_progress=_part_of(on_progress, part),
+            )
+
+        solution = solve(self._linear_config, known, "first")
         self._linear = LinearRanker.of_solution(self._linear_config, solution)
         self._second = None
         tables = ItemTables.build(interactions, catalog, completeness)
-        splits = draw_splits(interactions, completeness.complete_users, self.config)
         examples = first_examples(
             splits,
             solution,
@@ -153,32 +177,40 @@ class TwoStageRanker(Ranker):
                 f"{self.config.least_examples}"
             )
             logger.info("no second stage: %s", self.skipped_because)
+            if is_apart:
+                solution = solve(self._linear_config, interactions, "second")
+                self._linear = LinearRanker.of_solution(self._linear_config, solution)
             if on_progress:
                 on_progress("second stage", 1.0)
             return self
-        second = solve_item_weights(
-            interactions,
-            SECOND_SOURCE,
-            catalog,
-            completeness=completeness,
-            memory_limit_bytes=self._memory_limit_bytes,
-            on_progress=_part_of(on_progress, "second"),
+        second_config = replace(
+            SECOND_SOURCE, solver=path.solver, n_support=self._linear_config.n_support
         )
-        add_other_features(examples, second, _part_of(on_progress, "second examples"))
-        source = LinearRanker.of_solution(SECOND_SOURCE, second)
+        second = solve(second_config, known, "second")
+        add_other_features(
+            examples, second, second_config, _part_of(on_progress, "second examples")
+        )
+        source = LinearRanker.of_solution(second_config, second)
         del second
         report = _part_of(on_progress, "network")
         network = fit_list_network(
             examples.features,
             examples.liked,
             self.config.network,
+            log_folder=self.log_folder,
             on_progress=None if report is None else lambda done: report("second stage", done),
         )
         self._second = SecondStage(tables, source, network)
         self.skipped_because = None
         return self
 
-    def scores(self, profile: Profile, excluded: ArrayLike = ()) -> NDArray[np.float32]:
+    def scores(
+        self,
+        profile: Profile,
+        excluded: ArrayLike = (),
+        *,
+        first: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
         """Return the score of every item; see ``Ranker.scores``.
 
         A candidate's score is the second stage's probability that a book which the reader likes
@@ -191,6 +223,8 @@ class TwoStageRanker(Ranker):
         profile : Profile. What is rated or shelved in it is never a candidate.
         excluded : array_like of int. Further items that are no candidates (dismissed, hidden):
             without them here, they take the places of candidates that could be shown.
+        first : float32 array or None, shape (n_items,). What ``linear`` scored this profile, where
+            it is known. Not modified.
         """
         left_out = as_ids(excluded, "excluded")
         if len(left_out) and not (left_out.min() >= 0 and left_out.max() < self.n_items):
@@ -198,7 +232,7 @@ class TwoStageRanker(Ranker):
                 f"excluded spans {left_out.min()}..{left_out.max()}; wanted item indices "
                 f"0..{self.n_items - 1}."
             )
-        scores = np.empty(self.n_items, dtype=np.float32)
+        scores = self.linear.scores(profile) if first is None else first.copy()
         self._score([profile], left_out, scores[np.newaxis])
         return scores
 
@@ -212,11 +246,13 @@ class TwoStageRanker(Ranker):
         at_once = max(1, _CANDIDATES_AT_ONCE // self.config.n_candidates)
         blocks = [slice(first, first + at_once) for first in range(0, len(profiles), at_once)]
         nothing = np.empty(0, dtype=np.int64)
-        in_threads(
-            lambda block: self._score(profiles[block], nothing, scores[block]),
-            blocks,
-            self.n_threads,
-        )
+
+        def score(block: slice) -> None:
+            for profile, own in zip(profiles[block], scores[block], strict=True):
+                own[:] = self.linear.scores(profile)
+            self._score(profiles[block], nothing, scores[block])
+
+        in_threads(score, blocks, self.n_threads)
         return scores
 
     def _score(
@@ -225,10 +261,9 @@ class TwoStageRanker(Ranker):
         left_out: NDArray[np.int64],
         scores: NDArray[np.float32],
     ) -> None:
-        """Write the scores of a block of readers, shape (n_readers, n_items)."""
+        """Turn the first stage's scores of a block of readers, (n_readers, n_items), into all."""
         by_length: dict[int, list[tuple[int, NDArray[np.int64]]]] = {}
         for row, profile in enumerate(profiles):
-            scores[row] = self.linear.scores(profile)
             if self._second is not None and len(profile.item_indices):
                 candidates = self._candidates(profile, left_out, scores[row])
                 by_length.setdefault(len(candidates), []).append((row, candidates))
@@ -331,6 +366,13 @@ class TwoStageRanker(Ranker):
             raise ArtifactError("two_stage was fitted with other features; train again.")
         ranker._second = SecondStage.of_arrays(part.arrays, ranker.n_items)
         return ranker
+
+
+def _without(interactions: Interactions, splits: Sequence[Split]) -> Interactions:
+    """Return the rows of everybody who is not among the splits."""
+    kept = np.ones(interactions.n_users, dtype=np.bool_)
+    kept[[split.user_index for split in splits]] = False
+    return interactions.select_users(kept)
 
 
 def _part_of(on_progress: OnProgress | None, part: str) -> Callable[[str, float], None] | None:

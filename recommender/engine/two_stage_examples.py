@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recommender.engine.evaluation import RELEVANT_STARS
 from recommender.engine.interactions import Interactions
-from recommender.engine.left_out import LeftOut
+from recommender.engine.left_out import weights_without
 from recommender.engine.linear import input_counts
 from recommender.engine.linear_config import LinearConfig
 from recommender.engine.linear_solve import Solution
@@ -121,7 +121,7 @@ def first_examples(
     Parameters
     ----------
     splits : list of Split, those of one reader together.
-    solution : Solution of the first stage.
+    solution : Solution of the first stage. Of the sparse path: one without these readers.
     tables : ItemTables.
     linear : LinearConfig of the solution.
     config : TwoStageConfig.
@@ -132,7 +132,7 @@ def first_examples(
     Examples. Of splits without a liked book among the candidates as well. A split that leaves
     fewer than ``n_candidates`` books unread gives none.
     """
-    left_out = LeftOut(solution)
+    left_out = weights_without(linear, solution)
     scale, prior = solution.arrays["score_scale"], solution.arrays["prior"]
     shape = (len(splits), config.n_candidates)
     all_candidates = np.empty(shape, dtype=np.int64)
@@ -192,7 +192,10 @@ def first_examples(
 
 
 def add_other_features(
-    examples: Examples, solution: Solution, on_progress: OnProgress | None = None
+    examples: Examples,
+    solution: Solution,
+    linear: LinearConfig,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Fill in what the second source says.
 
@@ -200,9 +203,10 @@ def add_other_features(
     ----------
     examples : Examples. Its ``features`` are completed in place.
     solution : Solution of the second source.
+    linear : LinearConfig of the solution.
     on_progress : callable or None. Told ("examples", 0..1).
     """
-    left_out = LeftOut(solution)
+    left_out = weights_without(linear, solution)
     n_lists = len(examples.readers)
     for user_index, grouped in groupby(
         range(n_lists), key=lambda place: int(examples.user_indices[place])

@@ -27,12 +27,8 @@ N_TAG_FACTORS: Final = 64
 _YEARS: Final = (1900.0, 2018.0)
 _UNKNOWN_YEAR: Final = 2000.0
 _NO_VOLUME: Final = -50.0
-_STAR_CLASSES: Final = (  # feature, its stars: from, below
-    ("few_stars", 0.0, 2.5),
-    ("three_stars", 2.5, 3.5),
-    ("four_stars", 3.5, 4.5),
-    ("five_stars", 4.5, np.inf),
-)
+_STAR_CLASSES: Final = ("few_stars", "three_stars", "four_stars", "five_stars")
+_CLASS_STARTS: Final = np.array((2.5, 3.5, 4.5), dtype=np.float32)  # of all but the first
 _COMPARED: Final = {"years": "year", "popularity": "log_popularity", "stars": "mean_stars"}
 
 # Of the candidate by the first stage: score, place, score relative to the first and the tenth.
@@ -207,6 +203,8 @@ def first_columns(
     """
     first, tenth, last = scores[:, :1], scores[:, 9:10], scores[:, -1:]
     items = dict(zip(ITEM, np.moveaxis(tables.items[candidates], 2, 0), strict=True))
+    own_items = tables.items[readers.items]
+    usual = dict(zip(ITEM, readers.means_of_rows(own_items).T[:, :, np.newaxis], strict=True))
     if not tenth.size:
         tenth = last
     return {
@@ -214,16 +212,13 @@ def first_columns(
         "place": np.arange(scores.shape[1]),
         "of_first": scores / (first + 1e-6),
         "of_tenth": scores / (tenth + 1e-6),
-        **_main_columns(readers, tables.column("mean_stars")[readers.items], weights),
+        **_main_columns(readers, own_items[:, ITEM.index("mean_stars")], weights),
         **_tag_columns(tables, readers, candidates),
         **_author_columns(tables, readers, candidates),
         **_series_columns(tables, readers, candidates),
         **items,
-        **{
-            f"{short}_from": items[name] - readers.means(tables.column(name)[readers.items])
-            for short, name in _COMPARED.items()
-        },
-        **_user_columns(tables, readers),
+        **{f"{short}_from": items[name] - usual[name] for short, name in _COMPARED.items()},
+        **_user_columns(tables, readers, usual),
         "tenth_score": tenth,
         "last_score": last,
     }
@@ -244,10 +239,9 @@ def _main_columns(
 ) -> Columns:
     """Return ``MAIN``."""
     stars, counts = readers.stars, readers.counts
-    star_classes = (
-        ((stars >= least) & (stars < below)).astype(np.float32) for _, least, below in _STAR_CLASSES
-    )
-    total, *by_stars = readers.sums(weights, counts, *star_classes)
+    star_class = np.searchsorted(_CLASS_STARTS, stars, side="right")
+    is_of_class = star_class == np.arange(len(_STAR_CLASSES))[:, np.newaxis]
+    total, *by_stars = readers.sums(weights, counts, *is_of_class.astype(np.float32))
     speaking, for_it, beyond_mean, beyond_all = readers.sums(
         np.maximum(weights, 0),
         np.ones_like(counts),
@@ -256,16 +250,15 @@ def _main_columns(
         stars - everybodys_stars,
     )
     terms = weights * counts[:, np.newaxis]
-    (n_for,) = readers.sums((terms > 0).astype(np.float32), np.ones_like(counts))
     strongest, three_strongest = readers.strongest(terms, 3)
     strongest = np.maximum(strongest, 0)
     little = np.float32(1e-3)
     return {
         "sum": total,
-        **{name: said for (name, _, _), said in zip(_STAR_CLASSES, by_stars, strict=True)},
+        **dict(zip(_STAR_CLASSES, by_stars, strict=True)),
         "strongest": strongest,
         "three_strongest": three_strongest,
-        "n_for": n_for,
+        "n_for": readers.counts_of(terms > 0),
         "stars_for": beyond_mean / (speaking + little),
         "stars_beyond": beyond_all / (speaking + little),
         "concentration": strongest / (for_it + little),
@@ -316,16 +309,18 @@ def _series_columns(tables: ItemTables, readers: Readers, candidates: NDArray[np
     }
 
 
-def _user_columns(tables: ItemTables, readers: Readers) -> Columns:
-    """Return ``USER`` but what is of the list."""
-    stars = readers.stars
+def _user_columns(
+    tables: ItemTables, readers: Readers, usual: Mapping[str, NDArray[np.float64]]
+) -> Columns:
+    """Return ``USER`` but what is of the list; usual: the means of his books' ``ITEM``."""
+    stars = readers.means(readers.stars)
     popularity = tables.column("log_popularity")[readers.items]
     return {
         "n_rated": readers.n_books[:, np.newaxis],
-        "user_stars": readers.means(stars),
-        "user_popularity": readers.means(popularity),
+        "user_stars": stars,
+        "user_popularity": usual["log_popularity"],
         "user_popularity_spread": np.sqrt(readers.means(readers.beyond_mean(popularity) ** 2)),
-        "user_strictness": readers.means(stars - tables.column("mean_stars")[readers.items]),
-        "user_liked": readers.means(stars >= 3.5),
+        "user_strictness": stars - usual["mean_stars"],
+        "user_liked": readers.means(readers.stars >= 3.5),
         "user_series": readers.means(tables.series[readers.items] >= 0),
     }

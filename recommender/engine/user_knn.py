@@ -315,12 +315,7 @@ class UserKnnRanker(Ranker):
     @classmethod
     def from_part(cls, part: Part) -> Self:
         """Rebuild the ranker around memory-mapped matrices; see ``Ranker.from_part``."""
-        if part.algorithm != cls.name:
-            raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {cls.name}.")
-        try:
-            ranker = cls(UserKnnConfig(**part.config))
-        except (TypeError, InputError) as error:
-            raise ArtifactError(f"the config of user_knn is not usable: {error}") from error
+        ranker = cls(part.config_as(UserKnnConfig, cls.name))
         biases = Part(BiasesPredictor.name, part.arrays, asdict(ranker.config.biases()))
         ranker._biases = BiasesPredictor.from_part(biases)
         books, readers, deviations = (

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
-from recommender.engine.artifact import Part
-from recommender.engine.errors import ArtifactError, InputError
+from recommender.engine.errors import InputError
 
 Preset = Literal["tuned", "ratings_only", "published"]
 
@@ -131,19 +130,3 @@ class EmbeddingConfig:
         values = asdict(self.presets[self.preset])
         values |= {name: value for name, value in changes.items() if value is not None}
         return EmbeddingSettings(**values)
-
-    @classmethod
-    def from_part(cls, part: Part, name: str) -> Self:
-        """Return the config that a predictor's part was written with.
-
-        Raises
-        ------
-        ArtifactError
-            When the part is of another algorithm, or has no usable config.
-        """
-        if part.algorithm != name:
-            raise ArtifactError(f"the part is of {part.algorithm}; wanted one of {name}.")
-        try:
-            return cls(**part.config)
-        except (TypeError, InputError) as error:
-            raise ArtifactError(f"the config of {name} is not usable: {error}") from error

@@ -128,6 +128,11 @@ class DotProductPredictor:
         return ridge.vectors[:, : self.config.settings.n_factors]
 
     @property
+    def ridge(self) -> UserRidge:
+        """What folds a reader in."""
+        return self._folding()[0]
+
+    @property
     def item_offsets(self) -> NDArray[np.float32]:
         """Stars of each item for a reader of whom nothing is known, float32 (n_items,)."""
         return self._fitted(self._offsets)
@@ -265,7 +270,7 @@ class DotProductPredictor:
     @classmethod
     def from_part(cls, part: Part) -> Self:
         """Rebuild the predictor; see ``RatingPredictor.from_part``."""
-        predictor = cls(DotProductConfig.from_part(part, cls.name))
+        predictor = cls(part.config_as(DotProductConfig, cls.name))
         vectors, offsets, mean, penalties = (np.asarray(part.array(name)) for name in _ARRAYS)
         settings = predictor.config.settings
         whole = (

@@ -117,7 +117,7 @@ def train(
         keras.callbacks.LambdaCallback(on_epoch_end=report),
     ]
     if log_folder is not None:
-        callbacks.append(_tensorboard_log(log_folder))
+        callbacks.append(tensorboard_log(log_folder))
     with tempfile.TemporaryDirectory(prefix="bookrec-checkpoint-") as folder:
         checkpoint = Path(folder) / "best.weights.h5"
         if has_validation:
@@ -216,8 +216,8 @@ def reshuffled(
     return Batches()
 
 
-def _tensorboard_log(folder: Path) -> Any:
-    """Return a callback that writes each epoch's figures as TensorBoard's event files.
+def tensorboard_log(folder: Path) -> Any:
+    """Return a callback of Keras that writes each epoch's figures as TensorBoard's event files.
 
     By TensorFlow's own writer: Keras' callback needs the tensorboard package, which a machine
     that only trains need not have.

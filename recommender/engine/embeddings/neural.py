@@ -224,7 +224,7 @@ class NeuralPredictor:
     @classmethod
     def from_part(cls, part: Part) -> Self:
         """Rebuild the predictor; see ``RatingPredictor.from_part``."""
-        predictor = cls(NeuralConfig.from_part(part, cls.name))
+        predictor = cls(part.config_as(NeuralConfig, cls.name))
         names = ("item_factors", "item_offsets", "mean_user", "penalties")
         items, offsets, mean, penalties = (np.asarray(part.array(name)) for name in names)
         weights = tuple(np.asarray(part.array(f"weights_{place}")) for place in range(3))

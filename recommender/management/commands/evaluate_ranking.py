@@ -1,17 +1,17 @@
 """`manage.py evaluate_ranking`: measure a ranker on files; needs no database."""
 
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from recommender.engine import EngineError
-from recommender.engine.registry import rankers
+from recommender.engine import OnProgress
+from recommender.engine.registry import Algorithm, rankers
 from recommender.evaluation.errors import EvaluationError
-from recommender.evaluation.options import ALL, choose_algorithms, make_config
+from recommender.evaluation.options import ALL
 from recommender.evaluation.output import check_writable, of_algorithm, write_json
-from recommender.evaluation.progress_bar import progress_bar
 from recommender.evaluation.ranking_data import RankingFiles, load_ranking_data
 from recommender.evaluation.ranking_report import (
     cold_start_table,
@@ -21,21 +21,19 @@ from recommender.evaluation.ranking_report import (
     write_lists,
 )
 from recommender.evaluation.ranking_run import RankingResult, run_ranker
+from recommender.management.evaluation_command import EvaluationCommand
 
 
-class Command(BaseCommand):
+class Command(EvaluationCommand):
     help = "Fit a ranker on files, rank for readers it has not seen, and measure the lists."
-    requires_system_checks = []
+
+    def candidates(self) -> Sequence[Algorithm]:
+        return rankers()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        names = ", ".join(algorithm.name for algorithm in rankers())
-        parser.add_argument("--algorithm", required=True, help=f"One of {names}, or {ALL}.")
+        super().add_arguments(parser)
         parser.add_argument(
             "--ratings", required=True, type=Path, help="CSV to fit on: user_id, book_id, rating."
-        )
-        parser.add_argument("--to-read", type=Path, help="CSV to fit on: user_id, book_id.")
-        parser.add_argument(
-            "--books", type=Path, help="Folder of books.csv, tags.csv and book_tags.csv."
         )
         parser.add_argument(
             "--fold-in",
@@ -53,14 +51,6 @@ class Command(BaseCommand):
             type=Path,
             help="CSV to write: user_id, rank, book_id. With all, OUT.csv becomes OUT.NAME.csv.",
         )
-        parser.add_argument("--json", type=Path, help="JSON file to write.")
-        parser.add_argument(
-            "--option",
-            action="append",
-            default=[],
-            metavar="NAME=VALUE",
-            help="Hyperparameter of the algorithm; may be repeated.",
-        )
         parser.add_argument(
             "--fold-in-limit",
             metavar="N,…",
@@ -68,20 +58,8 @@ class Command(BaseCommand):
         )
         parser.add_argument("--seed", default="0", help="Of bootstrap and fold-in limits.")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            self._evaluate(options)
-        except EvaluationError as error:
-            raise CommandError(str(error), returncode=2) from error
-        except (EngineError, MemoryError, OSError) as error:
-            raise CommandError(str(error) or type(error).__name__) from error
-
-    def _evaluate(self, options: dict[str, Any]) -> None:
-        algorithms = choose_algorithms(options["algorithm"], rankers())
-        is_all = options["algorithm"] == ALL
-        if is_all and options["option"]:
-            raise EvaluationError(f"--option changes one algorithm; name it in place of {ALL}.")
-        configs = [make_config(algorithm, options["option"]) for algorithm in algorithms]
+    def evaluate(self, options: dict[str, Any]) -> None:
+        chosen, is_all = self.chosen(options), options["algorithm"] == ALL
         k = _positive("--k", options["k"])
         seed = _positive("--seed", options["seed"], least=0)
         limits = _limits(options["fold_in_limit"])
@@ -100,35 +78,23 @@ class Command(BaseCommand):
             )
         )
         self.stdout.write(describe_ranking_data(data))
-        results: list[RankingResult] = []
-        failures: dict[str, str] = {}
-        for algorithm, config in zip(algorithms, configs, strict=True):
-            try:
-                with progress_bar(algorithm.name) as on_progress:
-                    result = run_ranker(
-                        algorithm,
-                        config,
-                        data,
-                        k=k,
-                        limits=limits,
-                        seed=seed,
-                        on_progress=on_progress,
-                    )
-            except (EngineError, MemoryError) as error:
-                if not is_all:
-                    raise
-                failures[algorithm.name] = str(error) or type(error).__name__
-                continue
+
+        def run(algorithm: Algorithm, config: Any, on_progress: OnProgress | None) -> RankingResult:
+            result = run_ranker(
+                algorithm, config, data, k=k, limits=limits, seed=seed, on_progress=on_progress
+            )
             place = of_algorithm(lists_path, algorithm.name) if is_all else lists_path
             write_lists(place, data, result.lists)
-            results.append(result)
+            return result
+
+        results, failures = self.results_of(chosen, run, is_all=is_all)
         self.stdout.write(f"\n{ranking_table(results, failures)}")
         if limits and results:
             self.stdout.write(f"\n{cold_start_table(results)}")
         if json_path:
             write_json(json_path, ranking_json(data, results, failures, k=k, seed=seed))
         if failures:
-            raise CommandError(f"{len(failures)} of {len(algorithms)} algorithms failed.")
+            raise CommandError(f"{len(failures)} of {len(chosen)} algorithms failed.")
 
 
 def _positive(name: str, text: str, least: int = 1) -> int:

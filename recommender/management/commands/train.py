@@ -1,7 +1,10 @@
 """`manage.py train`: fit, measure and publish a model from the ratings in the database."""
 
 from argparse import ArgumentParser
-from typing import IO, Any, cast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Final, cast
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
@@ -9,9 +12,17 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from recommender.demand import is_up_to_date
 from recommender.engine import EngineError
+from recommender.engine.registry import ALGORITHMS
 from recommender.errors import Rejected, TrainingError
+from recommender.evaluation.errors import EvaluationError
+from recommender.evaluation.options import make_config
+from recommender.fitting import AlsEngine, LocalAls
 from recommender.models import TrainingRun
 from recommender.training import run_training
+
+TWO_STAGE: Final = "two_stage"
+# What Spark's defaults change of those of als.
+CHANGED: Final = ("n_factors", "regularization", "n_iterations", "scaled_regularization")
 
 
 class Command(BaseCommand):
@@ -21,8 +32,34 @@ class Command(BaseCommand):
         parser.add_argument(
             "--kind",
             choices=TrainingRun.Kind.values,
-            default=TrainingRun.Kind.FULL,
-            help="quick: only what lists need; full: embeddings and predicted stars too.",
+            help="quick: only what lists need; full: embeddings and predicted stars too "
+            "(default: full; with --engine als or spark only quick is to be had).",
+        )
+        parser.add_argument(
+            "--engine",
+            choices=[TWO_STAGE, "als", "spark"],
+            default=TWO_STAGE,
+            help="What makes the lists: the similarity index with its second stage (default), als "
+            "fitted in this process, or als fitted by a Spark cluster (docs/spark.md).",
+        )
+        parser.add_argument(
+            "--master",
+            metavar="URL",
+            help="With --engine spark: spark://HOST:PORT, or local[2] (default: SPARK_MASTER).",
+        )
+        parser.add_argument(
+            "--interactions",
+            type=Path,
+            metavar="DIR",
+            help="With --engine spark: fit on what export_interactions wrote there, not on the "
+            "database.",
+        )
+        parser.add_argument(
+            "--option",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="Hyperparameter of als, such as n_factors=128; may be repeated.",
         )
         parser.add_argument(
             "--force",
@@ -37,6 +74,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        kind = options["kind"] or TrainingRun.Kind.FULL
+        if options["engine"] != TWO_STAGE:
+            if options["kind"] == TrainingRun.Kind.FULL:
+                raise CommandError("als makes lists alone: --engine als or spark is --kind quick.")
+            kind = TrainingRun.Kind.QUICK
         if options["if_needed"] and is_up_to_date():
             self.stdout.write("The active model was trained on this data: nothing to do.")
             return
@@ -48,12 +90,13 @@ class Command(BaseCommand):
             TimeElapsedColumn(),
         )
         try:
-            with Progress(*columns, console=console) as progress:
+            with als_engine(options) as als, Progress(*columns, console=console) as progress:
                 run = run_training(
                     trigger="command",
-                    kind=options["kind"],
+                    kind=kind,
                     force=options["force"],
                     on_stage=_Bars(progress),
+                    als=als,
                 )
         except Rejected as error:
             active = TrainingRun.objects.filter(status=TrainingRun.Status.ACTIVE).first()
@@ -90,6 +133,42 @@ class Command(BaseCommand):
         for rule in run.verdict["rules"]:
             answer = {True: "passed", False: "overruled", None: "not checked"}[rule["passed"]]
             self.stdout.write(f"{answer:>12}: {rule['detail']}")
+
+
+@contextmanager
+def als_engine(options: dict[str, Any]) -> Iterator[AlsEngine | None]:
+    """Give what --engine names; None for the usual lists.
+
+    Raises
+    ------
+    CommandError
+        When an option does not go with it.
+    TrainingError
+        When what it needs is missing or does not answer.
+    """
+    engine = options["engine"]
+    if engine != "spark" and (options["master"] or options["interactions"]):
+        raise CommandError("--master and --interactions go with --engine spark.")
+    if engine == TWO_STAGE:
+        if options["option"]:
+            raise CommandError("--option goes with --engine als or spark.")
+        yield None
+        return
+    try:
+        if engine == "als":
+            yield LocalAls(make_config(ALGORITHMS["als"], options["option"]))
+            return
+        # Loaded for who asks for it; pyspark is in requirements-spark.txt.
+        from recommender.spark.als import DEFAULTS
+        from recommender.spark.engine import spark_als
+
+        own = [f"{name}={getattr(DEFAULTS, name)}" for name in CHANGED]
+        config = make_config(ALGORITHMS["als"], [*own, *options["option"]])
+        master, folder = options["master"], options["interactions"]
+        with spark_als(master=master, folder=folder, config=config) as spark:
+            yield spark
+    except EvaluationError as error:
+        raise CommandError(str(error)) from error
 
 
 class _Bars:

@@ -73,6 +73,54 @@ def test_a_training_user_of_a_larger_fit_lands_on_his_fitted_factors() -> None:
     np.testing.assert_allclose(folded, ranker.user_factors, atol=1e-4)
 
 
+SCALED = [
+    AlsConfig(n_factors=3, regularization=0.5, alpha=2.0, scaled_regularization=True),
+    AlsConfig(n_factors=3, regularization=0.1, positive_threshold=3, scaled_regularization=True),
+    AlsConfig(
+        n_factors=3, star_weights=(0, 0, 1, 2, 3), shelf_weight=0.5, scaled_regularization=True
+    ),
+]
+
+
+@pytest.mark.parametrize("config", SCALED)
+def test_a_scaled_penalty_counts_the_preferences_of_the_reader(config: AlsConfig) -> None:
+    """Against least squares with the penalty's rows once for each preference of 1."""
+    interactions = small()
+    y = np.random.default_rng(3).normal(size=(5, 3)).astype(np.float32)
+    ranker = AlsRanker.of_factors(config, y)
+    ranker = AlsRanker.from_part(ranker.to_part())
+    confidence, preference = dense(interactions, config)
+    for user in range(interactions.n_users):
+        root = np.sqrt(confidence[user])
+        n_liked = int(preference[user].sum())
+        penalty = np.tile(np.sqrt(config.regularization) * np.eye(3), (n_liked, 1))
+        rows = np.vstack([root[:, np.newaxis] * y, penalty])
+        right = np.concatenate([root * preference[user], np.zeros(len(penalty))])
+        wanted, *_ = np.linalg.lstsq(rows, right, rcond=None)
+        folded = ranker.fold_in(interactions.profile(user))
+        np.testing.assert_allclose(folded, wanted, atol=1e-9)
+
+
+def test_who_liked_nothing_has_no_factors_whatever_the_penalty() -> None:
+    factors = np.ones((5, 3), dtype=np.float32)  # of rank 1: without a penalty there is no inverse
+    ranker = AlsRanker.of_factors(SCALED[1], factors)
+    assert not ranker.fold_in(Profile(np.array([0, 2]), np.array([1, 2]))).any()
+
+
+def test_the_library_is_not_asked_for_a_penalty_that_it_does_not_have() -> None:
+    with pytest.raises(FitError, match="no scaled regularization"):
+        AlsRanker(SCALED[0]).fit(small())
+
+
+@pytest.mark.parametrize(
+    "factors",
+    [np.ones((5, 4), dtype=np.float32), np.full((5, 3), np.inf, dtype=np.float32)],
+)
+def test_factors_from_elsewhere_are_checked(factors: np.ndarray) -> None:
+    with pytest.raises(FitError, match="shape|finite"):
+        AlsRanker.of_factors(SCALED[0], factors)
+
+
 def test_after_many_iterations_the_item_factors_are_a_fixed_point() -> None:
     """Each item solved densely from the fitted user factors gives the item's own factors."""
     interactions = small()

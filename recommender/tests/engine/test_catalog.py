@@ -51,7 +51,7 @@ def test_a_bare_catalog_knows_the_ids_and_nothing_else() -> None:
     assert again.n_items == 3
     assert again.n_ratings is None
     assert again.mean_stars is None
-    assert again.series.members.tolist() == []
+    assert again.series.index.tolist() == [-1] * len(again.series)
 
 
 @pytest.mark.parametrize(

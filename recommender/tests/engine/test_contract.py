@@ -45,6 +45,10 @@ class Case:
 
 CASES = {
     "linear": Case(lambda: LinearRanker(LinearConfig(regularization=4.0)), is_personal=True),
+    "linear, sparse": Case(
+        lambda: LinearRanker(LinearConfig(regularization=40.0, solver="sparse", n_support=6)),
+        is_personal=True,
+    ),
     "popularity": Case(PopularityRanker, is_personal=False),
     "item_knn": Case(ItemKnnRanker, is_personal=True),
     "item_knn by cosine": Case(
@@ -58,6 +62,12 @@ CASES = {
         lambda: TwoStageRanker(
             TwoStageConfig(least_examples=1, n_members=1, n_epochs=2, n_candidates=6),
             linear_config=LinearConfig(regularization=4.0),
+        ),
+        is_personal=True,
+    ),
+    "two_stage, sparse": Case(
+        lambda: TwoStageRanker(
+            linear_config=LinearConfig(regularization=40.0, solver="sparse", n_support=6)
         ),
         is_personal=True,
     ),

@@ -29,6 +29,7 @@ from recommender.engine import (
 from recommender.engine.embeddings.config import PUBLISHED
 from recommender.engine.embeddings.dot_product import DotProductConfig, DotProductPredictor
 from recommender.engine.embeddings.neural import NeuralConfig, NeuralPredictor
+from recommender.tests.event_files import logged
 
 pytestmark = pytest.mark.slow
 
@@ -235,20 +236,6 @@ def test_the_log_of_neural_has_its_history(tmp_path: Path) -> None:
     history = NeuralPredictor(config, log_folder=tmp_path).fit(train).history
     assert history is not None
     assert logged(tmp_path, "epoch_mean_squared_error") == pytest.approx(history.training)
-
-
-def logged(folder: Path, tag: str) -> list[float]:
-    """Read a figure back from the event file."""
-    import tensorflow as tf
-
-    (file,) = folder.glob("events.out.tfevents.*")
-    values = []
-    for record in tf.data.TFRecordDataset(str(file)):
-        event = tf.compat.v1.Event.FromString(record.numpy())
-        for value in event.summary.value:
-            if value.tag == tag:
-                values.append(float(tf.make_ndarray(value.tensor)))
-    return values
 
 
 def test_without_a_catalog_both_are_fitted_on_ids_alone() -> None:

@@ -83,6 +83,20 @@ def test_a_rows_sum_does_not_depend_on_the_rows_beside_it() -> None:
         assert np.array_equal(forest.predict(rows[first:end]), together[first:end])
 
 
+@pytest.mark.parametrize(("n_leaves", "n_rounds"), [(2, 9), (4, 30), (15, 141), (31, 120), (64, 7)])
+def test_a_few_rows_are_summed_to_the_bit_as_thousands_are(n_leaves: int, n_rounds: int) -> None:
+    """By other means: a mask of leaves for each test, in place of bits for rows."""
+    rows, labels = table(4000)
+    rows[::7, 0] = rows[::5, 4] = np.nan
+    options = {"num_leaves": n_leaves, "min_data_in_leaf": 5, "objective": "regression"}
+    forest = Forest.of_lightgbm(boosted(rows, rows[:, 1] + labels, n_rounds, **options))
+    assert forest._few is not None
+    together = forest.predict(rows)
+    apart = [forest.predict(rows[first : first + 20]) for first in range(0, 4000, 20)]
+    assert np.array_equal(np.concatenate(apart), together)
+    assert np.array_equal(forest.predict(rows[8:9]), together[8:9])
+
+
 def test_boosters_that_are_no_plain_sum_are_refused() -> None:
     rows, labels = table(500)
     classes = np.arange(500) % 3

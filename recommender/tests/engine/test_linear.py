@@ -17,10 +17,8 @@ from recommender.engine import (
     Part,
     Profile,
 )
-from recommender.engine.linear_solve import (
-    check_memory,
-    weighted_interactions,
-)
+from recommender.engine.linear_path import choose_path
+from recommender.engine.linear_solve import weighted_interactions
 from recommender.engine.memory import memory_limit
 from recommender.tests.engine.conftest import random_interactions
 from recommender.tests.engine.linear_oracle import (
@@ -173,15 +171,17 @@ def test_a_catalog_that_does_not_fit_into_memory_is_refused_before_the_gram_matr
         raise AssertionError("the Gram matrix was made")
 
     monkeypatch.setattr("recommender.engine.linear_solve.gram_upper", allocate)
-    with pytest.raises(CatalogTooLargeError, match=r"enough for 12 items.*Leave out"):
-        LinearRanker(CONFIG, memory_limit_bytes=1000).fit(random_interactions(3))
+    dense = dataclasses.replace(CONFIG, solver="dense")
+    with pytest.raises(CatalogTooLargeError, match=r"enough for 12 items.*leave out"):
+        LinearRanker(dense, memory_limit_bytes=1000).fit(random_interactions(3))
 
 
 def test_the_default_memory_limit_is_that_of_the_machine() -> None:
     assert 2**28 < memory_limit() < 2**50
+    dense = dataclasses.replace(CONFIG, solver="dense")
     with pytest.raises(CatalogTooLargeError, match="20,000,000 items"):
-        check_memory(20_000_000, None)
-    check_memory(100, None)
+        choose_path(20_000_000, dense)
+    assert choose_path(100, dense).solver == "dense"
 
 
 def test_a_fit_without_items_or_with_weights_that_are_not_finite_is_refused() -> None:
@@ -215,6 +215,9 @@ def test_a_gram_matrix_that_overflows_is_refused() -> None:
         {"reader_weights": (0, 1, 1, 1, 1)},
         {"prior_weight": -0.1},
         {"tag_weight": np.nan},
+        {"solver": "quick"},
+        {"dense_items": 0},
+        {"n_support": 0},
     ],
 )
 def test_a_config_that_means_nothing_is_refused(wrong: dict[str, object]) -> None:
@@ -248,6 +251,7 @@ def test_an_item_index_that_is_no_item_is_refused() -> None:
         ("indices", lambda a: a + np.uint16(25)),
         ("indices", lambda a: a[1:]),
         ("indices", lambda a: a.astype(np.float32)),
+        ("indices", lambda a: a[::-1]),
         ("weights", lambda a: a * np.nan),
         ("weights", lambda a: a.astype(np.float64)),
         ("score_scale", lambda a: a[:-1]),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from scipy.special import ndtri
 from recommender.engine import ArtifactError, FitError
 from recommender.engine.list_network import ListNetwork, NormalScores, beside_its_list
 from recommender.engine.list_network_fit import NetworkSettings, fit_list_network
+from recommender.tests.event_files import logged
 
 SETTINGS = NetworkSettings(
     n_members=2,
@@ -154,6 +156,17 @@ def test_a_loss_that_is_not_finite_ends_the_fit() -> None:
     lists, liked = lists_and_likes()
     with pytest.raises(FitError, match="lower its learning rate"):
         fit_list_network(lists, liked, dataclasses.replace(SETTINGS, learning_rate=1e30))
+
+
+def test_each_network_has_a_log_of_its_losses(tmp_path: Path) -> None:
+    lists, liked = lists_and_likes()
+    short = dataclasses.replace(SETTINGS, n_epochs=3)
+    network = fit_list_network(lists, liked, short, log_folder=tmp_path)
+    assert [len(losses) for losses in network.losses] == [3, 3]
+    for number, losses in enumerate(network.losses, start=1):
+        assert logged(tmp_path / f"network-{number}", "epoch_loss") == pytest.approx(losses)
+    assert network.losses[0][-1] < network.losses[0][0]
+    assert "network_losses" not in network.arrays()
 
 
 def test_progress_rises_to_1() -> None:

@@ -30,6 +30,7 @@ from recommender.engine.two_stage_config import TwoStageConfig
 from recommender.engine.two_stage_examples import draw_splits
 from recommender.engine.two_stage_features import FEATURES
 from recommender.tests.engine.conftest import random_interactions
+from recommender.tests.event_files import logged
 
 N_ITEMS = 120
 CONFIG = TwoStageConfig(
@@ -90,9 +91,19 @@ def _volumes() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def fitted() -> TwoStageRanker:
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> TwoStageRanker:
     interactions, catalog = tasteful()
-    return TwoStageRanker(CONFIG, linear_config=LINEAR).fit(interactions, catalog)
+    log = tmp_path_factory.mktemp("log")
+    return TwoStageRanker(CONFIG, linear_config=LINEAR, log_folder=log).fit(interactions, catalog)
+
+
+def test_every_network_of_a_fit_has_its_losses_and_its_log(fitted: TwoStageRanker) -> None:
+    assert fitted.log_folder is not None
+    assert len(fitted.losses) == CONFIG.network.n_members
+    for number, losses in enumerate(fitted.losses, start=1):
+        folder = fitted.log_folder / f"network-{number}"
+        assert logged(folder, "epoch_loss") == pytest.approx(losses)
+    assert TwoStageRanker.from_part(fitted.to_part()).losses == ()
 
 
 READER = Profile(np.array([1, 5, 9, 30, 41, 77]), np.array([5, 4, 1, 3, 2, 5]), np.array([10, 50]))
@@ -213,6 +224,30 @@ def test_a_batch_gives_the_bits_of_single_scores(
     for row, profile in zip(batch, profiles, strict=True):
         assert np.array_equal(row, fitted.scores(profile))
     assert fitted.batch_scores([]).shape == (0, N_ITEMS)
+
+
+def test_the_second_stage_is_its_network_on_its_features_to_the_bit(
+    fitted: TwoStageRanker,
+) -> None:
+    """Normal scores that were worked out before, of every item, are those of the features."""
+    second, interactions = fitted._second, tasteful(seed=3)[0]
+    assert second is not None
+    profiles = [interactions.profile(user) for user in range(5)]
+    first = fitted.linear.batch_scores(profiles)
+    candidates = np.argsort(-first, axis=1, kind="stable")[:, :20]
+    scores = np.take_along_axis(first, candidates, axis=1)
+    features = second.features(fitted.linear, profiles, candidates, scores)
+    assert np.array_equal(
+        second._normal_scores(features, candidates), second.network.normal.transform(features)
+    )
+    found = second.probabilities(fitted.linear, profiles, candidates, scores)
+    wanted = np.exp(second.network.predict(features).astype(np.float64))
+    assert found == pytest.approx(wanted / wanted.sum(axis=1, keepdims=True), rel=1e-9)
+    # The first stage's scores may be handed over.
+    for profile, own in zip(profiles, first, strict=True):
+        kept = own.copy()
+        assert np.array_equal(fitted.scores(profile, first=own), fitted.scores(profile))
+        assert np.array_equal(own, kept)
 
 
 def test_one_rating_is_enough_for_the_second_stage(fitted: TwoStageRanker) -> None:
