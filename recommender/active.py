@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
+from django.db import connection
 from numpy.typing import NDArray
 
 from recommender import artifact_store
@@ -26,7 +27,9 @@ from recommender.engine import (
     ReaderNeighbours,
     TwoStageRanker,
 )
+from recommender.engine.als import AlsRanker
 from recommender.engine.embeddings.dot_product import DotProductPredictor
+from recommender.engine.memory import give_back_freed
 from recommender.engine.probes import ProbePool
 from recommender.engine.stars import StarsPredictor
 from recommender.metrics import model_metrics
@@ -38,6 +41,9 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 30.0
 # Enough for the longest list of a reader who has rated or shelved most of the popular books.
 POPULAR_ITEMS = 400
+# Beside them no more unrated books than a curator adds by hand: a whole catalogue of those has
+# nothing that could tell them apart.
+UNTOUCHED_BOOKS = 200
 
 _Part = TypeVar("_Part")
 
@@ -50,8 +56,10 @@ class ActiveModel:
     artifact: str
     catalog: Catalog
     # Orders lists; an artifact from before there was a second stage has the first alone.
-    ranker: TwoStageRanker | LinearRanker
+    ranker: TwoStageRanker | LinearRanker | AlsRanker
     popularity: PopularityRanker
+    # What `als` has beside it; the others have their own.
+    index: LinearRanker | None = None
     # A quick run, or one with too little data, does without these.
     stars: StarsPredictor | None = None
     embeddings: DotProductPredictor | None = None
@@ -61,14 +69,44 @@ class ActiveModel:
 
     @property
     def linear(self) -> LinearRanker:
-        """The first stage, which gives reasons and similar books."""
-        return self.ranker.linear if isinstance(self.ranker, TwoStageRanker) else self.ranker
-
-    def scores(self, profile: Profile, excluded: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Score every item; those excluded take no candidate's place."""
+        """The similarity index, which gives reasons and similar books."""
+        if isinstance(self.ranker, LinearRanker):
+            return self.ranker
         if isinstance(self.ranker, TwoStageRanker):
-            return self.ranker.scores(profile, excluded)
+            return self.ranker.linear
+        if self.index is None:
+            raise ArtifactError(f"run {self.run_id} has no similarity index; train again.")
+        return self.index
+
+    def scores(
+        self,
+        profile: Profile,
+        excluded: NDArray[np.int64],
+        *,
+        first: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
+        """Score every item; those excluded take no candidate's place.
+
+        `first`: what `linear` scored the profile, where that is known.
+        """
+        if isinstance(self.ranker, TwoStageRanker):
+            return self.ranker.scores(profile, excluded, first=first)
+        if first is not None and self.ranker is self.linear:
+            return first
         return self.ranker.scores(profile)
+
+    @cached_property
+    def newest_book(self) -> int:
+        """The highest id of a book that the fit knew; 0 without any."""
+        return int(self.catalog.items.ids.max(initial=0))
+
+    @cached_property
+    def untouched(self) -> tuple[int, ...]:
+        """Ids of the books that nobody had rated anywhere at the fit, the latest first; a few."""
+        nobody = Profile.from_ids(self.catalog.items, (), ())
+        unrated = np.flatnonzero(self.popularity.scores(nobody) == 0)
+        latest: list[int] = self.catalog.items.ids[unrated[::-1][:UNTOUCHED_BOOKS]].tolist()
+        return tuple(latest)
 
     @cached_property
     def usual_similarity(self) -> float:
@@ -78,7 +116,9 @@ class ActiveModel:
     @cached_property
     def probes(self) -> ProbePool:
         """The books to choose from when a stranger is asked what they have read."""
-        return ProbePool.of(self.linear, self.popularity, self.catalog)
+        pool = ProbePool.of(self.linear, self.popularity, self.catalog)
+        give_back_freed()
+        return pool
 
     @cached_property
     def popular(self) -> NDArray[np.int64]:
@@ -113,11 +153,18 @@ class _Holder:
 
         The pointer is read from the database each time: one index look-up.
         """
-        wanted = _pointer()
-        if wanted is None:
+        return self.serving(_pointer())
+
+    def serving(self, run: tuple[int, str] | None) -> ActiveModel | None:
+        """Return the same for a pointer that was just read: id and artifact of the active run."""
+        if run is None:
             self._drop()
             return None
-        return self._serve(*wanted)
+        return self._serve(*run)
+
+    def held(self) -> ActiveModel | None:
+        """Return the model that is loaded, whether it is the active run's or not."""
+        return self._model
 
     def state(self) -> str:
         """Return how it is with the active run in this process.
@@ -189,7 +236,7 @@ class _Holder:
         started = time.perf_counter()
         facts = {"run_id": run_id, "artifact": artifact}
         try:
-            model = _load(run_id, artifact)
+            model = load_model(run_id, artifact)
             sound = artifact_store.look_at(artifact)
         except Exception as error:  # the top of a thread: there is no caller to tell
             with self._lock:
@@ -211,6 +258,7 @@ class _Holder:
             self._model, self._sound = model, sound
             self._failed_run, self._damaged = None, None
         model_metrics.set_served(run_id)
+        give_back_freed()
         seconds = time.perf_counter() - started
         logger.info(
             "serving run %d from artifact %s, loaded in %.1f s",
@@ -256,20 +304,35 @@ class _Holder:
             self._sound, self._damaged = sound, None
 
 
+# One row at most. Every list asks: a queryset would take longer to put together than to answer.
+ACTIVE_RUN = "SELECT id, artifact FROM recommender_trainingrun WHERE status = %(active)s"
+ACTIVE_RUN_VALUES = {"active": TrainingRun.Status.ACTIVE.value}
+
+
 def _pointer() -> tuple[int, str] | None:
-    return (
-        TrainingRun.objects.filter(status=TrainingRun.Status.ACTIVE)
-        .values_list("id", "artifact")
-        .first()
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(ACTIVE_RUN, ACTIVE_RUN_VALUES)
+        found: tuple[int, str] | None = cursor.fetchone()
+    return found
 
 
-def _load(run_id: int, artifact: str) -> ActiveModel:
+def load_model(run_id: int, artifact: str) -> ActiveModel:
+    """Load the model of a published run; readers are not served from it.
+
+    Raises
+    ------
+    EngineError, OSError
+        When its files are not all there, or are not what they were.
+    """
     # In memory: mapped files would kill this process when one is truncated.
     loaded = artifact_store.load(artifact, in_memory=True)
-    ranker: TwoStageRanker | LinearRanker
+    ranker: TwoStageRanker | LinearRanker | AlsRanker
+    index = None
     if "two_stage" in loaded.parts:
         ranker = TwoStageRanker.from_part(loaded.part("two_stage"))
+    elif "als" in loaded.parts:
+        ranker = AlsRanker.from_part(loaded.part("als"))
+        index = LinearRanker.from_part(loaded.part("linear"))
     else:
         ranker = LinearRanker.from_part(loaded.part("linear"))
     model = ActiveModel(
@@ -278,6 +341,7 @@ def _load(run_id: int, artifact: str) -> ActiveModel:
         Catalog.from_part(loaded.part("items"), with_links=False),
         ranker,
         PopularityRanker.from_part(loaded.part("popularity")),
+        index=index,
         stars=_optional(loaded, "stars", StarsPredictor.from_part),
         embeddings=_optional(loaded, "embeddings", DotProductPredictor.from_part),
         book_map=_optional(loaded, "map", BookMap.from_part),
@@ -296,6 +360,7 @@ def _check_items(model: ActiveModel) -> None:
     """Raise ArtifactError when a part is of other items than the catalog lists."""
     for part in (
         model.ranker,
+        model.index,
         model.popularity,
         model.stars,
         model.embeddings,

@@ -15,6 +15,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
 from catalog.admin import ReadOnly
+from recommender.console import views as console
+from recommender.console.run_charts import cold_start_chart, loss_chart
 from recommender.errors import TrainingError
 from recommender.models import TrainingRun
 from recommender.runs import cancel_run, request_run, rollback_run
@@ -44,7 +46,7 @@ class TrainingRunAdmin(ReadOnly):
     ordering = ("-id",)
     fieldsets: ClassVar = (
         (None, {"fields": ("status", "reason", "how_far", "kind", "trigger", "started_by")}),
-        ("Verdict", {"fields": ("forced", "rules", "figures")}),
+        ("Verdict", {"fields": ("forced", "rules", "figures", "newcomers")}),
         (
             "Times",
             {
@@ -58,7 +60,7 @@ class TrainingRunAdmin(ReadOnly):
                 )
             },
         ),
-        ("Errors of the embeddings", {"fields": ("epochs",)}),
+        ("Errors of the embeddings", {"fields": ("losses", "epochs")}),
         ("Files", {"fields": ("artifact", "artifact_bytes", "skipped", "file_checksums")}),
         ("Fitted on, and how", {"fields": ("data", "settings"), "classes": ("collapse",)}),
     )
@@ -75,7 +77,7 @@ class TrainingRunAdmin(ReadOnly):
 
     @admin.display(description="NDCG@10")
     def ndcg(self, run: TrainingRun) -> str:
-        measured = run.metrics.get("two_stage") or run.metrics.get("linear")
+        measured = run.own_metrics
         return f"{measured['ndcg_at_10']:.4f}" if measured else "-"
 
     @admin.display(description="active then")
@@ -121,11 +123,22 @@ class TrainingRunAdmin(ReadOnly):
                     f"{measured['recall_at_20']:.4f}, Recall@100 {measured['recall_at_100']:.4f}, "
                     f"{measured['coverage_at_10']} books in first tens"
                 )
+                if "novelty_at_10" in measured:
+                    text += f", novelty {measured['novelty_at_10']:.2f} bits"
             else:
                 low, high = measured["mse_of_reader_interval"]
                 text = f"squared error {measured['mse_of_reader']:.4f} ({low:.4f} to {high:.4f})"
             rows.append((f"{name}{of}".replace("_", " "), text, str(measured["n_users"])))
         return _table(("what", "figures (95 % interval)", "readers"), rows)
+
+    @admin.display(description="newcomers")
+    def newcomers(self, run: TrainingRun) -> SafeString | str:
+        active = TrainingRun.objects.filter(status=TrainingRun.Status.ACTIVE).first()
+        return cold_start_chart(run, active) or "-"
+
+    @admin.display(description="curves")
+    def losses(self, run: TrainingRun) -> SafeString | str:
+        return loss_chart(run) or "-"
 
     @admin.display(description="stages")
     def seconds_by_stage(self, run: TrainingRun) -> str:
@@ -165,6 +178,19 @@ class TrainingRunAdmin(ReadOnly):
         wrap = self.admin_site.admin_view
         return [
             path("start/", wrap(self.start), name="recommender_trainingrun_start"),
+            path(
+                "compare/",
+                wrap(console.compare),
+                {"site": self.admin_site},
+                name="recommender_compare_runs",
+            ),
+            path(
+                "online/",
+                wrap(console.online),
+                {"site": self.admin_site},
+                name="recommender_online",
+            ),
+            path("look/", wrap(console.look), {"site": self.admin_site}, name="recommender_look"),
             path("<int:run_id>/cancel/", wrap(self.cancel), name="recommender_trainingrun_cancel"),
             path(
                 "<int:run_id>/rollback/",
@@ -255,6 +281,7 @@ class TrainingRunAdmin(ReadOnly):
             {
                 **(extra_context or {}),
                 "may_start": request.user.has_perm("recommender.change_trainingrun"),
+                "may_look": request.user.has_perm(console.LOOK),
                 "is_under_way": is_under_way,
             },
         )

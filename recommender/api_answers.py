@@ -1,9 +1,9 @@
 """What the API's lists look like; described for programs, not used to make them."""
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
+from catalog.filters import LANGUAGE, SLUG
 from recommender.list_options import DEFAULT_LENGTH, MAX_LENGTH, MAX_YEAR, MIN_YEAR
 
 _YEAR = {"type": "integer", "minimum": MIN_YEAR, "maximum": MAX_YEAR}
@@ -15,14 +15,24 @@ LIST_PARAMETERS = [
         {"type": "integer", "minimum": 1, "maximum": MAX_LENGTH, "default": DEFAULT_LENGTH},
         description="How many books.",
     ),
-    OpenApiParameter("genre", OpenApiTypes.STR, description="Slug of a genre."),
-    OpenApiParameter("language", OpenApiTypes.STR, description="Code of a language: eng."),
+    OpenApiParameter(
+        "genre",
+        {"type": "string", "pattern": SLUG},
+        description="Its slug; of a genre that there is not the list is empty.",
+    ),
+    OpenApiParameter(
+        "language",
+        {"type": "string", "pattern": LANGUAGE},
+        description="Its code, such as eng; in a language of no book the list is empty.",
+    ),
     OpenApiParameter("year_from", _YEAR, description="Published in this year or later."),
     OpenApiParameter("year_to", _YEAR, description="Published in this year or before."),
     OpenApiParameter("diversity", _FRACTION, description="1: as varied as can be."),
     OpenApiParameter("novelty", _FRACTION, description="1: hidden gems."),
     OpenApiParameter(
-        "like", {"type": "integer", "minimum": 1}, description="Id of a book: more like it."
+        "like",
+        {"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
+        description="Id of a book: more like it; 404 when there is none.",
     ),
     OpenApiParameter(
         "exclude_read",
@@ -85,4 +95,8 @@ class Recommended(serializers.Serializer):
         help_text="What the list was made from; off: the reader wants none.",
     )
     run = serializers.IntegerField(allow_null=True, help_text="The training run that scored it.")
+    list = serializers.CharField(
+        allow_null=True,
+        help_text="The list's id, for `events/`; null when no event is wanted of it.",
+    )
     results = ListedRecommendation(many=True)

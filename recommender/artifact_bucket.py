@@ -27,11 +27,11 @@ from recommender.artifact_store import (
     size_of,
 )
 from recommender.engine import ArtifactError, load_artifact
+from recommender.engine.array_files import sha256_of
 from recommender.engine.artifact import (
     MANIFEST_NAME,
     MAX_MANIFEST_BYTES,
     read_manifest,
-    sha256_of,
 )
 
 logger = logging.getLogger(__name__)

@@ -9,18 +9,30 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.fields import WholeNumberField
+from accounts.parameters import read_params
 from accounts.requests import ReaderApiRequest
 from accounts.throttling import AnonymousThrottle, CostlyThrottle
 from catalog.selectors import visible_books
-from ratings.api_parts import MAX_ID, NOT_FOUND, PersonalView, WholeNumberField
+from ratings.api_parts import MAX_ID, NOT_FOUND, PersonalView
 from ratings.opinions import Opinions
 from recommender.api import asked_for, shown_list, shown_stars
 from recommender.api_answers import LIST_PARAMETERS, ExpectedStars, Recommended
+from recommender.book_sources import BooksInMemory
+from recommender.models import Surface
 from recommender.serving import predicted_stars, recommendations_from
 
 MAX_SESSION_RATINGS = 200
 MAX_PREDICTIONS = 100
 _IDS = rf"^[1-9][0-9]{{0,17}}(,[1-9][0-9]{{0,17}}){{0,{MAX_PREDICTIONS - 1}}}$"
+_PREDICTION_PARAMETERS = [
+    OpenApiParameter(
+        "book",
+        {"type": "string", "pattern": _IDS},
+        required=True,
+        description=f"Ids of at most {MAX_PREDICTIONS} books: 1,2,3.",
+    )
+]
 
 
 class SessionRating(serializers.Serializer):
@@ -33,13 +45,10 @@ class SessionInput(serializers.Serializer):
     ratings = serializers.ListField(child=SessionRating(), max_length=MAX_SESSION_RATINGS)
 
     def validate_ratings(self, ratings: list[dict[str, int]]) -> dict[int, int]:
-        """Return the stars by book id, each book once and in the catalogue."""
+        """Return the stars by book id, each book once."""
         stars = {rating["book"]: rating["stars"] for rating in ratings}
         if len(stars) < len(ratings):
             raise ValidationError("A book is named twice.")
-        known = set(visible_books().filter(pk__in=stars).values_list("pk", flat=True))
-        if unknown := sorted(stars.keys() - known):
-            raise ValidationError([f"There is no book {book_id}." for book_id in unknown])
         return stars
 
 
@@ -53,20 +62,25 @@ class SessionRecommendationsView(PersonalView):
         operation_id="recommend_for_session",
         parameters=LIST_PARAMETERS,
         request=SessionInput,
-        responses={200: Recommended},
+        responses={200: Recommended, **NOT_FOUND},
     )
     def post(self, request: Request) -> Response:
         """A list for somebody without an account, from the ratings that are sent.
 
         Nothing is stored.
         """
-        k, options = asked_for(request.query_params)
+        k, options = asked_for(request)
         form = SessionInput(data=request.data)
         form.is_valid(raise_exception=True)
         stars = form.validated_data["ratings"]
+        known = set(visible_books().filter(pk__in=stars).values_list("pk", flat=True))
+        if unknown := sorted(stars.keys() - known):
+            raise NotFound(f"There is no book {unknown[0]}.")
         opinions = Opinions(stars=dict(sorted(stars.items())), read=frozenset(stars))
-        found = recommendations_from(opinions, k, options=options, with_predicted_stars=True)
-        return Response(shown_list(found, options))
+        found = recommendations_from(
+            opinions, k, options=options, with_predicted_stars=True, source=BooksInMemory()
+        )
+        return Response(shown_list(request, Surface.API_SESSION, found, k, options))
 
 
 class Prediction(serializers.Serializer):
@@ -83,19 +97,12 @@ class Predictions(serializers.Serializer):
 class PredictionsView(PersonalView):
     @extend_schema(
         operation_id="predict_stars",
-        parameters=[
-            OpenApiParameter(
-                "book",
-                {"type": "string", "pattern": _IDS},
-                required=True,
-                description=f"Ids of at most {MAX_PREDICTIONS} books: 1,2,3.",
-            )
-        ],
+        parameters=_PREDICTION_PARAMETERS,
         responses={200: Predictions, **NOT_FOUND},
     )
     def get(self, request: ReaderApiRequest) -> Response:
         """How many stars the reader would probably give each book, in the order asked for."""
-        ids = _book_ids(request.query_params.getlist("book"))
+        ids = _book_ids(read_params(request, _PREDICTION_PARAMETERS)["book"])
         books = visible_books().defer("description", "search_text").in_bulk(ids)
         if unknown := [book_id for book_id in ids if book_id not in books]:
             raise NotFound(f"There is no book {unknown[0]}.")
@@ -109,12 +116,12 @@ class PredictionsView(PersonalView):
         )
 
 
-def _book_ids(values: list[str]) -> list[int]:
+def _book_ids(given: str) -> list[int]:
     """Read ids with commas between them, each once."""
-    texts = [text.strip() for value in values for text in value.split(",")]
+    texts = [text.strip() for text in given.split(",")]
     if len(texts) > MAX_PREDICTIONS:
         raise ValidationError({"book": [f"At most {MAX_PREDICTIONS} books at once."]})
     # Digits of ASCII only, and few of them: int() would read others, and numbers without end.
-    if not texts or not re.fullmatch(_IDS, ",".join(texts)):
+    if not re.fullmatch(_IDS, ",".join(texts)):
         raise ValidationError({"book": ["These are the ids of books: 1,2,3."]})
     return list(dict.fromkeys(map(int, texts)))

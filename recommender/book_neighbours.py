@@ -12,9 +12,13 @@ from catalog.telling_tags import tag_label, telling_tags
 from ratings.opinions import Opinions
 from recommender.active import ActiveModel, holder
 from recommender.engine import LovedToo
-from recommender.places import profile_of
+from recommender.newcomers import similar_ids
+from recommender.places import in_boosted_order, profile_of
 from recommender.predictions import PredictedStars, predict
+from recommender.standing import standing
 
+# Of each of the two lists.
+N_SHOWN = 8
 # Of a reason's genres and tags, so many are named.
 MAX_SHARED = 2
 
@@ -41,10 +45,15 @@ class BookNeighbours:
     also_loved: list[LovedBook]
     # None where nobody knows anything of the book.
     predicted: PredictedStars | None
-    has_model: bool
+    # The training run that knows of them; None: none is active.
+    run_id: int | None
+
+    @property
+    def has_model(self) -> bool:
+        return self.run_id is not None
 
 
-def neighbours_of(book: Book, opinions: Opinions | None, k: int = 8) -> BookNeighbours:
+def neighbours_of(book: Book, opinions: Opinions | None, k: int = N_SHOWN) -> BookNeighbours:
     """Return at most k books a list; `opinions` are of whom stars are predicted for, if any.
 
     The book is one of `catalog.selectors.for_comparison`, and gets its authors for a card on the
@@ -55,8 +64,8 @@ def neighbours_of(book: Book, opinions: Opinions | None, k: int = 8) -> BookNeig
     predicted = predict(model, profile, [book]).get(book.pk)
     if model is None:
         load_cards([book], with_series=False)
-        return BookNeighbours([], [], predicted, has_model=False)
-    similar_ids, loved = _found(model, book)
+        return BookNeighbours([], [], predicted, run_id=None)
+    similar_ids, loved = _found(model, book, k)
     wanted = {*similar_ids, *(other for other, _, _ in loved)}
     books = {
         other.pk: other for other in for_comparison(visible_books().filter(pk__in=sorted(wanted)))
@@ -74,7 +83,7 @@ def neighbours_of(book: Book, opinions: Opinions | None, k: int = 8) -> BookNeig
         for other, n_both, share in loved
         if other in books and other not in shown
     ][:k]
-    return BookNeighbours(similar, also_loved, predicted, has_model=True)
+    return BookNeighbours(similar, also_loved, predicted, model.run_id)
 
 
 def why_similar(book: Book, other: Book, *, is_loved: bool) -> str:
@@ -103,16 +112,18 @@ def _shared_subjects(book: Book, other: Book) -> list[str]:
     """Return what both are about: tags, which tell more, before genres.
 
     What is a part of another's words ("contemporary", "contemporary fiction") says nothing more.
+    A tag that is one of the genres is left to it: tags are English, genres in the page's language.
     """
-    tags = set(telling_tags(other.tag_names, known=()))  # type: ignore[attr-defined]
-    own = telling_tags(book.tag_names, known=())  # type: ignore[attr-defined]
-    shared = [tag_label(name) for name in own if name in tags]
     slugs = {genre["slug"] for genre in other.genre_list}  # type: ignore[attr-defined]
-    shared += [
-        genre_name(genre["name"]).lower()
+    genres = [
+        genre["name"]
         for genre in book.genre_list  # type: ignore[attr-defined]
         if genre["slug"] in slugs
     ]
+    tags = set(telling_tags(other.tag_names, known=genres))  # type: ignore[attr-defined]
+    own = telling_tags(book.tag_names, known=genres)  # type: ignore[attr-defined]
+    shared = [tag_label(name) for name in own if name in tags]
+    shared += [genre_name(name).lower() for name in genres]
     told: list[str] = []
     for subject in dict.fromkeys(shared):
         if not any(subject in other or other in subject for other in told):
@@ -120,17 +131,19 @@ def _shared_subjects(book: Book, other: Book) -> list[str]:
     return told[:MAX_SHARED]
 
 
-def _found(model: ActiveModel, book: Book) -> tuple[list[int], list[tuple[int, int, float]]]:
+def _found(
+    model: ActiveModel, book: Book, k: int
+) -> tuple[list[int], list[tuple[int, int, float]]]:
     """Return the ids of similar books, and (id, n_both, share) of those loved too, best first."""
+    now = standing(newer_than=model.newest_book)
+    # More than are shown: some may have been hidden or deleted since the fit.
+    similar = similar_ids(model, book.pk, k, now.new_books(model.untouched))
+    similar = in_boosted_order(now.boosts, similar)
     known = model.catalog.items.known_indices([book.pk])
-    if not len(known):
-        return [], []
+    if model.also_loved is None or not len(known):
+        return similar, []
     index = int(known[0])
     ids = model.catalog.items.ids
-    # More than are shown: some may have been hidden or deleted since the fit.
-    similar = ids[model.linear.similar_items(index, 16).item_indices].tolist()
-    if model.also_loved is None:
-        return similar, []
     too: LovedToo = model.also_loved.of(index, model.also_loved.config.n_kept)
     rows = zip(
         ids[too.item_indices].tolist(), too.n_both.tolist(), too.shares.tolist(), strict=True

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
-from django.db.models import Model
+from django.db.models import Count, Max, Model, Q
 from numpy.typing import NDArray
 from psycopg2 import sql
 from scipy.sparse import csr_array
 
-from catalog.models import Authorship, Book, BookGenre, BookTag, DataImport, Volume
+from catalog.models import Authorship, Book, BookGenre, BookTag, DataImport, Tag, Volume
 from ratings.models import Rating, ShelfEntry
 from recommender.engine import Catalog, Interactions, Series, Vocabulary
+from recommender.held_out import MAX_MEASURED, held_out_ids
 
 _FACTS = (
     "publication_year",
@@ -24,6 +25,9 @@ _FACTS = (
     "text_reviews_count",
     *(f"stars_{stars}" for stars in range(1, 6)),
 )
+# Of the shelves only this one says what a reader wants.
+_WANTED = sql.SQL("shelf = {}").format(sql.Literal(ShelfEntry.Shelf.TO_READ.value))
+_SAMPLE = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,8 @@ class Dataset:
     catalog: Catalog
     # JSON for TrainingRun.dataset.
     description: dict[str, Any]
+    # Withheld readers, where not all of them are among the interactions.
+    n_withheld: int | None = None
 
 
 def load_dataset() -> Dataset:
@@ -42,23 +48,13 @@ def load_dataset() -> Dataset:
     The rows come by COPY, which is several times quicker than model instances: 2.6 million rows
     in about two seconds and 100 MB.
     """
-    with _snapshot():
+    with snapshot():
         items = Vocabulary.of(list(Book.objects.values_list("id", flat=True)))
         catalog = _load_catalog(items)
         ratings = _copy_integers(Rating, "id", "user_id", "book_id", "stars")
-        # Of the shelves only this one says what a reader wants.
-        shelved = _copy_integers(
-            ShelfEntry, "user_id", "book_id", where=("shelf", ShelfEntry.Shelf.TO_READ)
-        )
+        shelved = _copy_integers(ShelfEntry, "user_id", "book_id", where=_WANTED)
         last_import = DataImport.objects.order_by("-id").values_list("id", flat=True).first()
-    interactions = Interactions.from_pairs(
-        ratings[:, 1],
-        ratings[:, 2],
-        ratings[:, 3],
-        shelf_user_ids=shelved[:, 0],
-        shelf_item_ids=shelved[:, 1],
-        catalog_ids=items.ids,
-    )
+    interactions = _interactions(ratings[:, 1:], shelved, items)
     return Dataset(
         interactions,
         catalog,
@@ -75,36 +71,102 @@ def load_dataset() -> Dataset:
     )
 
 
+def load_sample(of_snapshot: str | None = None) -> Dataset:
+    """Read the catalogue, and of the opinions only those that a run is measured and checked by.
+
+    That are those of the withheld readers of lowest hash, ten times as many as are measured, and
+    of 2,000 others, spread evenly. The figures of the description are of all. What is fitted on
+    the rest is elsewhere, where there is more memory.
+    """
+    with snapshot(of_snapshot):
+        items = Vocabulary.of(list(Book.objects.values_list("id", flat=True)))
+        catalog = _load_catalog(items)
+        users = _readers()
+        withheld = held_out_ids(users.tolist())
+        others = np.setdiff1d(users, withheld, assume_unique=True)
+        rows = np.linspace(0, len(others) - 1, min(_SAMPLE, len(others))).astype(int)
+        chosen = [*withheld[: 10 * MAX_MEASURED], *others[rows].tolist()]
+        of_chosen = sql.SQL("user_id = ANY({})").format(sql.Literal(chosen))
+        ratings = _copy_integers(Rating, "user_id", "book_id", "stars", where=of_chosen)
+        wanted = sql.SQL(" AND ").join((_WANTED, of_chosen))
+        shelved = _copy_integers(ShelfEntry, "user_id", "book_id", where=wanted)
+        last_import = DataImport.objects.order_by("-id").values_list("id", flat=True).first()
+        totals = Rating.objects.aggregate(n=Count("id"), last=Max("id"))
+        n_shelved = ShelfEntry.objects.filter(shelf=ShelfEntry.Shelf.TO_READ).count()
+    return Dataset(
+        _interactions(ratings, shelved, items),
+        catalog,
+        {
+            "n_books": len(items),
+            "n_readers": len(users),
+            "n_ratings": totals["n"],
+            "n_shelved": n_shelved,
+            "last_rating_id": totals["last"] or 0,
+            "data_import": last_import,
+            "item_ids_sha256": _digest(items.ids),
+            "user_ids_sha256": _digest(users),
+        },
+        n_withheld=len(withheld),
+    )
+
+
+def _readers() -> NDArray[np.int64]:
+    """Return the numbers of all readers with an opinion that counts, ascending."""
+    query = sql.SQL(
+        "COPY (SELECT user_id FROM {} UNION SELECT user_id FROM {} WHERE {}) TO STDOUT"
+    ).format(
+        sql.Identifier(Rating._meta.db_table), sql.Identifier(ShelfEntry._meta.db_table), _WANTED
+    )
+    return np.sort(_copied(query))
+
+
+def _interactions(
+    ratings: NDArray[np.int64], shelved: NDArray[np.int64], items: Vocabulary
+) -> Interactions:
+    return Interactions.from_pairs(
+        *ratings.T,
+        shelf_user_ids=shelved[:, 0],
+        shelf_item_ids=shelved[:, 1],
+        catalog_ids=items.ids,
+    )
+
+
 @contextmanager
-def _snapshot() -> Iterator[None]:
-    """See the database as of one moment, however long the reading takes."""
+def snapshot(name: str | None = None) -> Iterator[None]:
+    """See the database as of one moment, however long the reading takes.
+
+    With a name, as the session sees it that has exported the snapshot and is still open.
+    """
     nested = connection.in_atomic_block
     with transaction.atomic():
         if not nested:  # the isolation can be chosen before the first query only
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                if name is not None:
+                    cursor.execute("SET TRANSACTION SNAPSHOT %s", [name])
         yield
 
 
 def _copy_integers(
-    model: type[Model], *columns: str, where: tuple[str, str] | None = None
+    model: type[Model], *columns: str, where: sql.Composable | None = None
 ) -> NDArray[np.int64]:
-    """Return integer columns of a table, shape (n_rows, n_columns): all rows, or some.
-
-    `where` is a column of text and what it has to be.
-    """
+    """Return integer columns of a table, shape (n_rows, n_columns): all rows, or some."""
     rows = sql.SQL("SELECT {} FROM {}").format(
         sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(model._meta.db_table)
     )
-    if where:
-        rows += sql.SQL(" WHERE {} = {}").format(sql.Identifier(where[0]), sql.Literal(where[1]))
+    if where is not None:
+        rows += sql.SQL(" WHERE ") + where
     query = sql.SQL("COPY ({}) TO STDOUT WITH (DELIMITER ' ')").format(rows)
+    return _copied(query).reshape(-1, len(columns))
+
+
+def _copied(query: sql.Composable) -> NDArray[np.int64]:
+    """Return the integers of all rows, one after another."""
     buffer = io.BytesIO()
     with connection.cursor() as cursor:
         cursor.cursor.copy_expert(query, buffer)
     # One flat run of integers: quicker than any CSV reader, and rows are known to be whole.
-    flat = np.fromstring(buffer.getvalue(), dtype=np.int64, sep=" ")
-    return flat.reshape(-1, len(columns))
+    return np.fromstring(buffer.getvalue(), dtype=np.int64, sep=" ")
 
 
 def _load_catalog(items: Vocabulary) -> Catalog:
@@ -136,7 +198,7 @@ def _load_catalog(items: Vocabulary) -> Catalog:
     )
     author_pairs = _copy_integers(Authorship, "book_id", "author_id", "position")
     first_authors = author_pairs[author_pairs[:, 2] == 0]
-    tag_counts = _copy_integers(BookTag, "book_id", "tag_id", "count")
+    tag_counts = _meant(_copy_integers(BookTag, "book_id", "tag_id", "count"))
     # The first author is named by the number of their column.
     authors = Vocabulary.of(author_pairs[:, 1])
     author_index = np.full(n_items, -1, dtype=np.int32)
@@ -154,6 +216,26 @@ def _load_catalog(items: Vocabulary) -> Catalog:
         authors=_links(items, author_pairs[:, 0], author_pairs[:, 1], np.ones(len(author_pairs))),
         tags=_links(items, tag_counts[:, 0], tag_counts[:, 1], tag_counts[:, 2]),
     )
+
+
+def _meant(tag_counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Let a synonym be the tag that it stands for, and a blocked tag be none.
+
+    Of both there are few; tags are those of the tables, (book, tag, count).
+    """
+    changed = Tag.objects.filter(Q(is_blocked=True) | Q(synonym_of__isnull=False))
+    stands_for: dict[int, int] = {}
+    blocked: set[int] = set()
+    for tag, synonym_of, is_blocked in changed.values_list("id", "synonym_of", "is_blocked"):
+        if is_blocked:
+            blocked.add(tag)
+        elif synonym_of is not None:
+            stands_for[tag] = synonym_of
+    meant = tag_counts.copy()
+    for tag, other in stands_for.items():
+        meant[tag_counts[:, 1] == tag, 1] = other
+    left_out = np.isin(meant[:, 1], sorted(blocked)) | np.isin(tag_counts[:, 1], sorted(blocked))
+    return meant[~left_out]
 
 
 def _moments(histogram: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -37,3 +37,14 @@ class RunLost(TrainingError):
 
 class NotPossible(TrainingError):
     """What was asked for does not fit the state of the run."""
+
+
+class ExportError(TrainingError):
+    """A run's predicted stars cannot be written as a SavedModel."""
+
+
+class NoSuchList(Exception):
+    """The id is that of no list that its sender was shown lately; the message is for programs."""
+
+    def __init__(self, message: str = "No list that was made for you has this id.") -> None:
+        super().__init__(message)

@@ -5,20 +5,26 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
+
+from django.conf import settings
 
 from recommender.engine import (
     AlsoLoved,
     Catalog,
     Interactions,
+    LinearConfig,
     LinearRanker,
     OnProgress,
     Part,
     PopularityRanker,
     TwoStageRanker,
 )
+from recommender.engine.als import AlsConfig, AlsRanker
+from recommender.engine.audience import Audience
 from recommender.engine.book_map import BookMap
 from recommender.engine.embeddings.dot_product import DotProductPredictor
+from recommender.engine.factor_index import index_of_factors
 from recommender.engine.item_features import reading_vectors
 from recommender.engine.metadata_gram import tag_vectors
 from recommender.engine.reader_neighbours import ReaderNeighbours, ReaderNeighboursConfig
@@ -38,13 +44,49 @@ Stage = Callable[[str], AbstractContextManager[OnProgress]]
 """Opens a named stage; gives what its progress is told to."""
 
 
+class AlsEngine(Protocol):
+    """Fits `als` for the lists of a run: in this process, or on other machines."""
+
+    @property
+    def name(self) -> str:
+        """For the run's row."""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the opinions are elsewhere, and this process is to read a sample of them."""
+
+    @property
+    def snapshot(self) -> str | None:
+        """Of the database, for that sample; None: as it is now."""
+
+    def fit(self, train: Interactions, on_progress: OnProgress) -> tuple[AlsRanker, Audience]:
+        """Fit the items of `train`, on its users or on those who are elsewhere."""
+
+
+class LocalAls:
+    """By the library `implicit`, in this process."""
+
+    name = "als"
+    is_elsewhere = False
+    snapshot = None
+
+    def __init__(self, config: AlsConfig | None = None) -> None:
+        self.config = config or AlsConfig()
+
+    def fit(self, train: Interactions, on_progress: OnProgress) -> tuple[AlsRanker, Audience]:
+        return AlsRanker(self.config).fit(train, on_progress=on_progress), Audience.of(train)
+
+
 @dataclass
 class Fitted:
     """Everything that one run has fitted."""
 
     catalog: Catalog
-    ranker: TwoStageRanker
+    ranker: TwoStageRanker | AlsRanker
     popularity: PopularityRanker
+    audience: Audience
+    # Of `als`, which has none of its own.
+    index: LinearRanker | None = None
     stars: StarsPredictor | None = None
     embeddings: DotProductPredictor | None = None
     readers: ReaderNeighbours | None = None
@@ -56,9 +98,13 @@ class Fitted:
 
     @property
     def history(self) -> dict[str, Any]:
-        """The errors of the embeddings after each epoch, as JSON values."""
-        history = self.embeddings.history if self.embeddings else None
-        return {"embeddings": asdict(history)} if history else {}
+        """The errors of the embeddings and of the second stage by epoch, as JSON values."""
+        found: dict[str, Any] = {}
+        if self.embeddings and self.embeddings.history:
+            found["embeddings"] = asdict(self.embeddings.history)
+        if isinstance(self.ranker, TwoStageRanker) and self.ranker.losses:
+            found["second_stage"] = {"training": [list(losses) for losses in self.ranker.losses]}
+        return found
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -67,25 +113,39 @@ class Fitted:
 
 
 def fit_parts(
-    kind: str, train: Interactions, catalog: Catalog, *, stage: Stage, log_folder: Path
+    kind: str,
+    train: Interactions,
+    catalog: Catalog,
+    *,
+    stage: Stage,
+    log_folder: Path,
+    als: AlsEngine | None = None,
 ) -> Fitted:
-    """Fit what a run of this kind holds.
+    """Fit what a run of this kind holds; with an engine of `als` its lists, and nothing else.
 
     A quick run ends when lists can be made. A full one goes on with the second stage, the
     embeddings, the predicted stars, readers who are alike and the map of the books; a part for
-    which there is too little data is left out, and why is in `skipped`.
+    which there is too little data is left out, and why is in `skipped`. Each fit of Keras writes
+    its log into a folder of its own in `log_folder`.
     """
+    if als is not None:
+        return _fit_als(als, train, catalog, stage)
+    config = LinearConfig(
+        dense_items=settings.LINEAR_DENSE_BOOKS, n_support=settings.LINEAR_SUPPORT_BOOKS
+    )
     with stage("lists") as report:
         ranker = (
             TwoStageRanker.of_first_stage(
-                LinearRanker().fit(train, catalog, on_progress=report), QUICK
+                LinearRanker(config).fit(train, catalog, on_progress=report), QUICK
             )
             if kind == TrainingRun.Kind.QUICK
-            else TwoStageRanker().fit(train, catalog, on_progress=report)
+            else TwoStageRanker(linear_config=config, log_folder=log_folder / "second_stage").fit(
+                train, catalog, on_progress=report
+            )
         )
     with stage("popularity") as report:
         popularity = PopularityRanker().fit(train, catalog, on_progress=report)
-    fitted = Fitted(catalog, ranker, popularity)
+    fitted = Fitted(catalog, ranker, popularity, Audience.of(train))
     if ranker.skipped_because:
         fitted.skipped["second stage"] = ranker.skipped_because
     if kind == TrainingRun.Kind.FULL:
@@ -97,6 +157,19 @@ def fit_parts(
     return fitted
 
 
+def _fit_als(als: AlsEngine, train: Interactions, catalog: Catalog, stage: Stage) -> Fitted:
+    with stage("lists") as report:
+        ranker, audience = als.fit(train, report)
+    with stage("similar books") as report:
+        index = index_of_factors(ranker, on_progress=report)
+    with stage("popularity"):
+        popularity = PopularityRanker().fit_audience(audience, catalog)
+    fitted = Fitted(catalog, ranker, popularity, audience, index)
+    fitted.skipped["second stage"] = f"{als.name} orders lists itself"
+    fitted.parts = _parts_of(fitted)
+    return fitted
+
+
 def _fit_stars(fitted: Fitted, train: Interactions, stage: Stage, log_folder: Path) -> None:
     n_ratings = train.ratings.nnz
     if n_ratings < LEAST_RATINGS_FOR_STARS:
@@ -104,7 +177,7 @@ def _fit_stars(fitted: Fitted, train: Interactions, stage: Stage, log_folder: Pa
         fitted.skipped |= {"embeddings": few, "stars": few}
         return
     with stage("embeddings") as report:
-        fitted.embeddings = DotProductPredictor(log_folder=log_folder).fit(
+        fitted.embeddings = DotProductPredictor(log_folder=log_folder / "embeddings").fit(
             train, fitted.catalog, on_progress=report
         )
     with stage("stars") as report:
@@ -132,7 +205,8 @@ def _fit_likeness(fitted: Fitted, train: Interactions, stage: Stage) -> None:
 def _parts_of(fitted: Fitted) -> dict[str, Part]:
     parts: Mapping[str, Part | None] = {
         "items": fitted.catalog.to_part(),
-        "two_stage": fitted.ranker.to_part(),
+        fitted.ranker.name: fitted.ranker.to_part(),
+        "linear": fitted.index.to_part() if fitted.index else None,
         "popularity": fitted.popularity.to_part(),
         "embeddings": fitted.embeddings.to_part() if fitted.embeddings else None,
         "stars": fitted.stars.to_part() if fitted.stars else None,

@@ -11,11 +11,20 @@ from ratings.next_volumes import NextVolume, next_volumes
 from ratings.opinions import Opinions
 from recommender.active import ActiveModel, holder
 from recommender.engine import Profile, rank
-from recommender.list_options import NO_OPTIONS, hidden_and_matching
-from recommender.places import Asked, Place, moved_books, profile_of, ranked_places, speaks
+from recommender.list_options import NO_OPTIONS
+from recommender.places import (
+    Asked,
+    Place,
+    in_boosted_order,
+    moved_books,
+    profile_of,
+    ranked_places,
+    speaks,
+)
 from recommender.popular import books_by_id, most_read_ids
 from recommender.predictions import PredictedStars, predict
 from recommender.reasons import Reason
+from recommender.standing import standing
 
 TOP = 10
 NEXT_VOLUMES = 8
@@ -62,6 +71,8 @@ class HomeRows:
     top: list[TopBook] = field(default_factory=list)
     # Whether the ten are the reader's own, not what everybody likes.
     is_personal: bool = False
+    # The training run that chose them; None: none did.
+    run_id: int | None = None
     next_volumes: list[NextBook] = field(default_factory=list)
     because: list[BecauseRow] = field(default_factory=list)
     to_read: list[Book] = field(default_factory=list)
@@ -69,13 +80,22 @@ class HomeRows:
     # By book id, of the ten and of the shelf.
     predicted: dict[int, PredictedStars] = field(default_factory=dict)
 
+    @property
+    def books(self) -> list[Book]:
+        """Every book of every row."""
+        found = [*self.to_read, *self.reading, *(item.book for item in self.top)]
+        found += [item.book for item in self.next_volumes]
+        return found + [book for row in self.because for book in row.books]
 
-def home_rows(opinions: Opinions, latest: Latest, *, recommends: bool) -> HomeRows:
+
+def home_rows(
+    opinions: Opinions, latest: Latest, *, recommends: bool, beside: Sequence[Book] = ()
+) -> HomeRows:
     """Return all rows of a reader; no book is in two of them.
 
     First every row is chosen by ids, then all books are read at once: six queries in all. With
     `recommends` False nothing is recommended or predicted: there is what the reader began and
-    shelved.
+    shelved. The cards of the books `beside` the rows are loaded along with theirs.
     """
     model = holder.current() if recommends else None
     coming = next_volumes(opinions, latest, NEXT_VOLUMES)
@@ -86,8 +106,17 @@ def home_rows(opinions: Opinions, latest: Latest, *, recommends: bool) -> HomeRo
     is_personal = False
     if model and profile:
         is_personal = speaks(profile)
-        gone = frozenset(hidden_and_matching(NO_OPTIONS)[0])
-        asked = Asked(model, opinions, profile, NO_OPTIONS, gone=gone, matching=None)
+        now = standing(newer_than=model.newest_book)
+        asked = Asked(
+            model,
+            opinions,
+            profile,
+            NO_OPTIONS,
+            gone=now.hidden,
+            matching=None,
+            boosts=now.boosts,
+            new=now.new_books(model.untouched),
+        )
         if is_personal:
             top = ranked_places(asked, TOP + _SPARE)
         # Popular books fill the places that few ratings leave.
@@ -106,7 +135,8 @@ def home_rows(opinions: Opinions, latest: Latest, *, recommends: bool) -> HomeRo
             *loved,
             *(book for row in loved.values() for book in row),
             *to_read,
-        }
+        },
+        beside=beside,
     )
     ten = [place for place in top if place.book in books][:TOP]
     in_ten = {place.book for place in ten}
@@ -125,6 +155,7 @@ def home_rows(opinions: Opinions, latest: Latest, *, recommends: bool) -> HomeRo
             for number, place in enumerate(ten, start=1)
         ],
         is_personal=is_personal,
+        run_id=model.run_id if model else None,
         next_volumes=[
             NextBook(volume, books[volume.book_id], books[volume.after])
             for volume in coming
@@ -185,7 +216,7 @@ def _because(asked: Asked, latest: Latest, elsewhere: set[int]) -> dict[int, lis
         if len(places) < MIN_BECAUSE_BOOKS:
             continue
         tastes.append(taste)
-        rows[book] = items.ids[places].tolist()
+        rows[book] = in_boosted_order(asked.boosts, items.ids[places].tolist())
         taken = np.concatenate((taken, places))
         if len(rows) == BECAUSE_ROWS:
             break

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
-from django.db.models import CharField, Exists, OuterRef, Q, Value
+from django.db.models import CharField, Q, Value
 from django.utils.translation import gettext as _
 
+from catalog.filters import LANGUAGE, SLUG
 from catalog.genre_names import genre_name
 from catalog.language_names import language_name
-from catalog.models import Book, BookGenre, Genre
-from catalog.selectors import visible_books
+from catalog.models import Book, BookGenre
+from catalog.selectors import genres_with_books, visible_books
 from ratings.opinions import Opinions
 
 DEFAULT_LENGTH = 10
@@ -89,11 +90,7 @@ class Choices:
 
     @cached_property
     def _known(self) -> tuple[dict[str, str], dict[str, str]]:
-        # Asked genre by genre, which ends at each one's first book; the books have 25,000 genres.
-        # Without the hidden ones, of which there are few: joined to the others it would read all.
-        hidden = Book.objects.filter(is_hidden=True).values("pk")
-        shown = BookGenre.objects.filter(genre=OuterRef("pk")).exclude(book__in=hidden)
-        genres = Genre.objects.filter(Exists(shown)).values_list("slug", "name")
+        genres = genres_with_books().values_list("slug", "name")
         # A language has no name in the database, a genre always has.
         none = Value("", CharField())
         languages = visible_books().exclude(language="").values_list("language", none).distinct()
@@ -118,34 +115,44 @@ class ReadOptions:
     like: Book | None = None
     # Field name -> what is wrong with it, for people.
     errors: dict[str, list[str]] = field(default_factory=dict)
+    # The one of them that is right but for the book that it names, of which there is none; or "".
+    gone: str = ""
 
 
 class _Wrong(Exception):
     """A value that is none; the message is for people."""
 
 
+class _Gone(_Wrong):
+    """The id of a book that there is not, or not any more."""
+
+
 def read_options(params: Mapping[str, Any], choices: Choices | None = None) -> ReadOptions:
     """Read `k`, `genre`, `language`, `year_from`, `year_to`, `diversity`, `novelty` and `like`.
 
-    An empty value asks for nothing. Pass the choices when they are needed elsewhere too.
+    An empty value asks for nothing. With choices, as a form offers them, a genre or language that
+    is none of them is wrong, and so are years the wrong way round; a program that asks for what no
+    book is gets no book.
     """
-    choices = choices or Choices()
     errors: dict[str, list[str]] = {}
+    gone = ""
 
     def read(name: str, parse: Callable[[str], _Value], default: _Value) -> _Value:
         text = str(params.get(name, "")).strip()
         if not text:
             return default
+        nonlocal gone
         try:
             return parse(text)
         except _Wrong as error:
             errors[name] = [str(error)]
+            gone = name if isinstance(error, _Gone) else gone
             return default
 
     k = read("k", lambda text: _whole(text, 1, MAX_LENGTH), DEFAULT_LENGTH)
     year_from = read("year_from", _year, None)
     year_to = read("year_to", _year, None)
-    if year_from is not None and year_to is not None and year_from > year_to:
+    if choices and year_from is not None and year_to is not None and year_from > year_to:
         errors["year_to"] = [_("This year is before the first one.")]
         year_from = year_to = None
     like = read("like", _shown_book, None)
@@ -158,7 +165,7 @@ def read_options(params: Mapping[str, Any], choices: Choices | None = None) -> R
         novelty=read("novelty", _fraction, 0.0),
         like=like.pk if like else None,
     )
-    return ReadOptions(options, k, like, errors)
+    return ReadOptions(options, k, like, errors, gone)
 
 
 def _whole(text: str, low: int, high: int) -> int:
@@ -175,40 +182,29 @@ def _year(text: str) -> int | None:
 
 
 def _fraction(text: str) -> float:
-    if re.fullmatch(r"[0-9]{0,9}\.?[0-9]{0,20}", text) and any(c.isdigit() for c in text):
+    if re.fullmatch(r"([0-9]{1,9}\.?[0-9]{0,30}|\.[0-9]{1,30})(e-?[0-9]{1,3})?", text):
         value = float(text)
         if math.isfinite(value) and value <= 1:
             return value
     raise _Wrong(_("This is a number from 0 to 1."))
 
 
-def _genre(text: str, choices: Choices) -> str:
-    if text not in choices.genres:
+def _genre(text: str, choices: Choices | None) -> str:
+    if not re.fullmatch(SLUG, text) or (choices and text not in choices.genres):
         raise _Wrong(_("There is no such genre."))
     return text
 
 
-def _language(text: str, choices: Choices) -> str:
-    if text not in choices.languages:
+def _language(text: str, choices: Choices | None) -> str:
+    if not re.fullmatch(LANGUAGE, text) or (choices and text not in choices.languages):
         raise _Wrong(_("There is no book in this language."))
     return text
 
 
 def _shown_book(text: str) -> Book | None:
-    known = re.fullmatch(r"[0-9]{1,18}", text)
-    book = visible_books().filter(pk=int(text)).first() if known else None
-    if book is None:
+    if not re.fullmatch(r"[0-9]{1,18}", text) or not int(text):
         raise _Wrong(_("There is no such book."))
+    book = visible_books().filter(pk=int(text)).first()
+    if book is None:
+        raise _Gone(_("There is no such book."))
     return book
-
-
-def hidden_and_matching(options: ListOptions) -> tuple[set[int], set[int] | None]:
-    """Return the ids of the hidden books, and of those visible that match; None: all match."""
-    if not options.filters:
-        return set(Book.objects.filter(is_hidden=True).values_list("id", flat=True)), None
-    rows = Book.objects.filter(Q(is_hidden=True) | options.matching())
-    hidden: set[int] = set()
-    matching: set[int] = set()
-    for pk, is_hidden in rows.values_list("id", "is_hidden"):
-        (hidden if is_hidden else matching).add(pk)
-    return hidden, matching

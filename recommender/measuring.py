@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from recommender.engine import (
     LinearRanker,
     OnProgress,
     Part,
+    Profile,
     Ranker,
     Series,
     TwoStageRanker,
@@ -28,7 +29,10 @@ from recommender.engine import (
     measure_lists,
     ndcg_at_k,
 )
+from recommender.engine.als import AlsRanker
+from recommender.engine.audience import Audience
 from recommender.engine.evaluation import CUTOFF
+from recommender.engine.exposure import information_of, novelty_at_k
 from recommender.engine.stars import StarsPredictor
 from recommender.gate import Measured
 from recommender.held_out import KEY, HeldOutReader
@@ -37,6 +41,8 @@ from recommender.models import TrainingRun
 logger = logging.getLogger(__name__)
 
 SAMPLE: Final = 200
+# Of a reader's ratings so many are known, on the cold-start curve.
+NEWCOMERS_KNOWN: Final = (1, 3, 5, 10)
 _SHOWN_AT_MOST: Final = 50
 # What is known of books may have gaps, and a tree's missing nodes are at infinity: their parts
 # check these when they are loaded. What was fitted may not have any such value.
@@ -46,10 +52,12 @@ _MAY_BE_INFINITE: Final = "forest_thresholds"
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """One ranker on the held-out readers: its figures, and NDCG@10 of each of them."""
+    """One ranker on the held-out readers: its figures, NDCG@10 of each of them, their lists."""
 
     report: EvaluationReport
     ndcg: NDArray[np.float64]
+    # Book ids, best first.
+    lists: list[NDArray[np.int64]]
 
 
 def measure(
@@ -70,7 +78,36 @@ def measure(
     return Measurement(
         measure_lists(lists, relevant, n_items=len(items)),
         np.array([ndcg_at_k(a, b, 10) for a, b in zip(lists, relevant, strict=True)]),
+        lists,
     )
+
+
+def measure_newcomers(
+    ranker: Ranker, items: Vocabulary, readers: Sequence[HeldOutReader]
+) -> list[dict[str, Any]]:
+    """Return the cold-start curve: NDCG@10 when only so many ratings of each reader are known.
+
+    Which ones depends on the reader alone, and fewer are a part of more; the shelf is not known.
+    As in `evaluate_ranking`, the lists leave out all that the reader has shown.
+    """
+    curve = []
+    for limit in NEWCOMERS_KNOWN:
+        known = [reader for reader in readers if len(reader.shown_ids) >= limit]
+        if not known:
+            break
+        profiles = [
+            Profile.from_ids(items, reader.shown_ids[:limit], reader.shown_stars[:limit])
+            for reader in known
+        ]
+        shown = [items.known_indices(reader.shown_ids) for reader in known]
+        lists = lists_for(ranker, profiles, k=CUTOFF, excluded=shown)
+        report = measure_lists(
+            [items.ids[places] for places in lists],
+            [reader.relevant_ids for reader in known],
+            n_items=len(items),
+        )
+        curve.append({"n_ratings": limit} | report.as_dict())
+    return curve
 
 
 def compare(
@@ -80,11 +117,13 @@ def compare(
     readers: Sequence[HeldOutReader],
     active: TrainingRun | None,
     *,
+    audience: Audience,
     kind: str,
     on_progress: OnProgress | None = None,
 ) -> tuple[dict[str, Any], Measured]:
     """Measure the candidate, popularity and the active run on the same readers.
 
+    `audience` is of what the candidate was fitted on: how many readers a book has, for novelty.
     Returns the figures for `TrainingRun.metrics`, and what the gate judges by. A quick run only
     bridges the time until a full one, the candidate's `kind`, takes its place: it is measured, but
     the full one need not reach it (docs/adr/0007).
@@ -93,9 +132,14 @@ def compare(
         none = np.empty(0)
         why = "There is no held-out reader with enough ratings."
         return {}, Measured(none, none, why_no_active=why)
+    information = information_of(audience)
     own = measure(candidate, items, readers, on_progress=on_progress)
     popular = measure(popularity, items, readers)
-    metrics = {candidate.name: as_metrics(own.report), popularity.name: as_metrics(popular.report)}
+    metrics: dict[str, Any] = {
+        candidate.name: _figures(own, items, information)
+        | {"cold_start": measure_newcomers(candidate, items, readers)},
+        popularity.name: _figures(popular, items, information),
+    }
     if active is None:
         return metrics, Measured(own.ndcg, popular.ndcg)
     if active.dataset.get("held_out", {}).get("key") != KEY.decode():
@@ -108,11 +152,20 @@ def compare(
         why = f"The files of run {active.pk} cannot be read: {error}"
         return metrics, Measured(own.ndcg, popular.ndcg, why_no_active=why)
     other = measure(ranker, active_items, readers, on_progress=on_progress)
-    metrics["active"] = as_metrics(other.report, run=active.pk)
+    metrics["active"] = _figures(other, items, information) | {"run": active.pk}
     if (kind, active.kind) == (TrainingRun.Kind.FULL, TrainingRun.Kind.QUICK):
         why = f"Run {active.pk} holds lists only, until a full run takes its place."
         return metrics, Measured(own.ndcg, popular.ndcg, why_no_active=why)
     return metrics, Measured(own.ndcg, popular.ndcg, other.ndcg)
+
+
+def _figures(
+    measured: Measurement, items: Vocabulary, information: NDArray[np.float64]
+) -> dict[str, Any]:
+    """Return a measurement as JSON values, with the novelty of its first ten places."""
+    known = [items.known_indices(books) for books in (row[:10] for row in measured.lists)]
+    novelty = novelty_at_k(known, information, 10)
+    return measured.report.as_dict() | {"novelty_at_10": novelty}
 
 
 def measure_stars(
@@ -142,6 +195,8 @@ def ranker_of(artifact: Artifact) -> tuple[Ranker, Vocabulary]:
     items = Catalog.from_part(artifact.part("items")).items
     if "two_stage" in artifact.parts:
         return TwoStageRanker.from_part(artifact.part("two_stage")), items
+    if "als" in artifact.parts:
+        return AlsRanker.from_part(artifact.part("als")), items
     return LinearRanker.from_part(artifact.part("linear")), items
 
 
@@ -179,8 +234,3 @@ def not_finite(parts: Mapping[str, Part]) -> list[str]:
 def _is_not_finite(array: NDArray[Any]) -> NDArray[np.bool_]:
     wrong: NDArray[np.bool_] = ~np.isfinite(array)
     return wrong
-
-
-def as_metrics(report: EvaluationReport, **more: Any) -> dict[str, Any]:
-    """Return a report as JSON values, for `TrainingRun.metrics`."""
-    return asdict(report) | {"ndcg_at_10_interval": list(report.ndcg_at_10_interval)} | more

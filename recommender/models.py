@@ -1,11 +1,18 @@
-"""One row per attempt to fit a model; the active one is what readers are served from."""
+"""One row per attempt to fit a model; the active one is what readers are served from.
 
-from typing import ClassVar
+What readers do with its lists is in `feedback_models`.
+"""
+
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+
+from recommender.feedback_models import FeedbackDay, FeedbackEvent, ListBasis, Surface
+
+__all__ = ["FeedbackDay", "FeedbackEvent", "ListBasis", "Surface", "TrainingRun"]
 
 
 class TrainingRun(models.Model):
@@ -63,7 +70,7 @@ class TrainingRun(models.Model):
     hyperparameters = models.JSONField(default=dict)
     # Rows, last rating id, digests of the id vocabularies, who was held out.
     dataset = models.JSONField(default=dict)
-    # Errors of the embeddings after each epoch.
+    # Errors of the embeddings, and losses of the second stage's networks, after each epoch.
     history = models.JSONField(default=dict)
     # Of the candidate, of popularity and of the run that was active, on the same readers.
     metrics = models.JSONField(default=dict)
@@ -84,6 +91,7 @@ class TrainingRun(models.Model):
 
     class Meta:
         get_latest_by = "id"
+        permissions = (("look_as_reader", "Can see any reader's list and what it is made of"),)
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 "status", condition=Q(status="active"), name="training_run_one_active"
@@ -125,6 +133,15 @@ class TrainingRun(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.pk} ({self.status})"
+
+    @property
+    def own_metrics(self) -> dict[str, Any]:
+        """What was measured of the run's own ranker; empty when nothing was."""
+        for ranker in ("two_stage", "linear", "als"):
+            found: dict[str, Any] = self.metrics.get(ranker) or {}
+            if found:
+                return found
+        return {}
 
     @property
     def is_under_way(self) -> bool:

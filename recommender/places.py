@@ -1,14 +1,17 @@
 """The places of a list before any book is read from the database: ranked, then re-ranked."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.merged import survivors
 from ratings.opinions import Opinions
 from recommender.active import ActiveModel
-from recommender.engine import Profile, Ranked, rank_places, top_k
+from recommender.engine import Profile, Ranked, Vocabulary, rank_places, top_k
 from recommender.engine.reranking import (
+    boosted,
     likeness,
     mutual_likeness,
     nearness,
@@ -17,6 +20,8 @@ from recommender.engine.reranking import (
     rerank,
 )
 from recommender.list_options import ListOptions
+from recommender.new_places import causes_among, new_books_placed, terms_of
+from recommender.newcomers import NewBooks, borrowed_by
 from recommender.reasons import LIKED_STARS, causes_of, contributions_of
 
 # So many of a ranked list can come to its top by a reader's wishes.
@@ -39,12 +44,38 @@ class Place:
 
 def profile_of(model: ActiveModel, opinions: Opinions) -> Profile:
     """Return what the engine is told of a reader."""
-    return Profile.from_ids(
-        model.catalog.items,
-        list(opinions.stars),
-        list(opinions.stars.values()),
-        sorted(opinions.to_read),
-    )
+    known_as = _known_as(model, [*opinions.stars, *opinions.to_read])
+    stars: Mapping[int, int] = opinions.stars
+    to_read: Iterable[int] = opinions.to_read
+    if known_as:
+        stars = {known_as.get(book, book): given for book, given in stars.items()}
+        to_read = {known_as.get(book, book) for book in to_read}
+    return Profile.from_ids(model.catalog.items, list(stars), list(stars.values()), sorted(to_read))
+
+
+def _known_as(model: ActiveModel, books: list[int]) -> dict[int, int]:
+    """Return `known_as` of some books. Costs a query only for who spoke of a book that is new."""
+    items = model.catalog.items
+    indices = items.indices(books)
+    if (indices >= 0).all():
+        return {}
+    new = {book for book, index in zip(books, indices.tolist(), strict=True) if index < 0}
+    return {book: old for book, old in known_as(items).items() if book in new}
+
+
+def known_as(items: Vocabulary) -> dict[int, int]:
+    """Return, of the books that a run does not know, those merged into them that it does.
+
+    A book that is new since the fit may have taken the opinions of an older one.
+    """
+    merged = survivors()
+    # The lowest id of several comes last: the one that the data set has.
+    older = sorted(zip(merged, items.indices(list(merged)).tolist(), strict=True), reverse=True)
+    found = {merged[old]: old for old, index in older if index >= 0}
+    indices = items.indices(list(found)).tolist()
+    return {
+        book: old for (book, old), index in zip(found.items(), indices, strict=True) if index < 0
+    }
 
 
 def speaks(profile: Profile) -> bool:
@@ -68,6 +99,10 @@ class Asked:
     gone: frozenset[int]
     # The visible books that meet the filters; None: there are none.
     matching: frozenset[int] | None
+    # (book id, 1: boosted or -1: buried by a curator).
+    boosts: tuple[tuple[int, int], ...] = ()
+    # Visible books of which the model has learned nothing.
+    new: NewBooks = field(default_factory=NewBooks)
 
     @property
     def dismissed(self) -> frozenset[int]:
@@ -107,8 +142,9 @@ def ranked_places(asked: Asked, k: int) -> list[Place]:
     """
     model, profile = asked.model, asked.profile
     excluded = asked.left_out()
-    scores = model.scores(profile, excluded)
-    spoken_for = model.linear.scores(profile) > model.linear.prior
+    linear_scores = model.linear.scores(profile)
+    scores = model.scores(profile, excluded, first=linear_scores)
+    spoken_for = linear_scores > model.linear.prior
     ranked = rank_places(
         scores,
         k=POOL if moves(asked) else k,
@@ -118,7 +154,39 @@ def ranked_places(asked: Asked, k: int) -> list[Place]:
     )
     # The next volume of a series stands in the place that another volume may have earned.
     kept = spoken_for[ranked.earned_by]
-    return _placed(asked, Ranked(ranked.items[kept], ranked.earned_by[kept]), k, scores=scores)
+    places = _placed(asked, Ranked(ranked.items[kept], ranked.earned_by[kept]), k, scores=scores)
+    if not asked.new.ids:
+        return places
+    left = np.ones(len(linear_scores), dtype=np.bool_)
+    left[excluded] = False
+    return _with_new_books(asked, places, k, linear_scores[left])
+
+
+def _with_new_books(
+    asked: Asked, places: list[Place], k: int, known_scores: NDArray[np.floating]
+) -> list[Place]:
+    """Return the list with a few new books in it, each with the score of the place it takes."""
+    chosen = new_books_placed(asked, k, known_scores)
+    borrowed = borrowed_by(asked.model, asked.new)
+    if borrowed is None or not chosen:
+        return places
+    new = {book for _at, book, _number in chosen}
+    # One that the fit knew without a rating may stand further down by its metadata.
+    merged = [place for place in places if place.book not in new]
+    for at, book, number in chosen:
+        at = min(at, len(merged))
+        beside = merged[at] if at < len(merged) else merged[-1] if merged else None
+        terms = terms_of(asked, borrowed.newcomers, number)
+        merged.insert(
+            at,
+            Place(
+                book,
+                beside.score if beside else 0.0,
+                causes_among(asked, terms),
+                terms if asked.options.explain else [],
+            ),
+        )
+    return merged[:k]
 
 
 def places_like(asked: Asked, book: int, k: int) -> list[Place]:
@@ -181,8 +249,28 @@ def _placed(
     ]
 
 
+def boosted_among(
+    boosts: Sequence[tuple[int, int]], books: NDArray[np.int64]
+) -> NDArray[np.int8] | None:
+    """Return for each book id 1 where it is boosted, -1 where buried, else 0; None: none is."""
+    moved = np.zeros(len(books), dtype=np.int8)
+    for book, direction in boosts:
+        moved[books == book] = direction
+    return moved if moved.any() else None
+
+
+def in_boosted_order(boosts: Sequence[tuple[int, int]], books: list[int]) -> list[int]:
+    """Return a ranked list of book ids as boosts move it."""
+    moved = boosted_among(boosts, np.array(books, dtype=np.int64))
+    return books if moved is None else [books[place] for place in boosted(moved).tolist()]
+
+
 def moves(asked: Asked) -> bool:
-    """Return whether anything but relevance orders this list."""
+    """Return whether anything but relevance may order this list."""
+    return bool(asked.boosts or _wishes(asked))
+
+
+def _wishes(asked: Asked) -> bool:
     options = asked.options
     return bool(asked.dismissed or options.diversity or options.novelty or options.like is not None)
 
@@ -195,7 +283,8 @@ def _moved(
     closeness: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
     """Return which k of the ranked items stay, in their new order, and by which score."""
-    if not moves(asked):
+    boosts = boosted_among(asked.boosts, asked.model.catalog.items.ids[shown])
+    if boosts is None and not _wishes(asked):
         return np.arange(min(k, len(shown))), scores[:k]
     model, options, catalog = asked.model, asked.options, asked.model.catalog
     usual = model.usual_similarity
@@ -217,6 +306,7 @@ def _moved(
         len(shown),
         k=k,
         near_dismissed=near,
+        moved=boosts,
         rare=rare,
         novelty=options.novelty,
         closeness=closeness,

@@ -8,7 +8,8 @@ from django.db.models import Q
 from catalog.models import Book
 from catalog.selectors import load_cards, visible_books
 from recommender.active import ActiveModel
-from recommender.places import POOL, Asked, moved_books, moves
+from recommender.places import POOL, Asked, in_boosted_order, moved_books, moves
+from recommender.standing import as_boosts, boost_in_force
 
 EVERY_BOOK = Q()
 # So many of the next popular books may be hidden or gone since the fit without another question.
@@ -42,14 +43,28 @@ def popular_for(asked: Asked, taken: set[int], k: int) -> list[Book]:
     return books
 
 
-def popular_with(model: ActiveModel, k: int) -> list[Book]:
-    """Return well-liked books of many kinds, then the most read ones when those run out."""
-    listed = model.catalog.items.ids[model.popular].tolist()
-    left = set(visible_books().filter(pk__in=listed).values_list("pk", flat=True))
-    books = in_order([book for book in listed if book in left][:k])
-    if len(books) < k:
-        books += most_read({book.pk for book in books}, k - len(books))
-    return books
+def popular_ids(model: ActiveModel | None, k: int, wanted: Q = EVERY_BOOK) -> list[int]:
+    """Return well-liked books of many kinds that meet a condition, then the most read of those.
+
+    Those shown for a smaller k are the first of those for a larger one.
+    """
+    listed: list[int] = []
+    rows: list[tuple[int, str | None]] = []
+    shown = visible_books().annotate(way=boost_in_force()).values_list("pk", "way")
+    if model is not None and wanted:
+        rows = list(shown.filter(wanted))
+        matching = frozenset(pk for pk, _way in rows)
+        listed = _popular_of(model, matching, max(k, POOL))
+    elif model is not None:
+        popular = model.catalog.items.ids[model.popular].tolist()
+        rows = list(shown.filter(pk__in=popular))
+        left = {pk for pk, _way in rows}
+        listed = [book for book in popular if book in left]
+    listed = in_boosted_order(as_boosts(rows), listed[:POOL]) + listed[POOL:]
+    listed = listed[:k]
+    if len(listed) < k:
+        listed += most_read_ids(set(listed), k - len(listed), wanted)
+    return listed
 
 
 def _popular_of(model: ActiveModel, books: frozenset[int], k: int) -> list[int]:
@@ -81,19 +96,26 @@ def most_read(
     return books
 
 
-def most_read_ids(taken: set[int], k: int) -> list[int]:
-    """Return the ids of the books with the most ratings."""
-    others = visible_books().exclude(pk__in=taken).order_by("-ratings_count", "id")
+def most_read_ids(taken: set[int], k: int, wanted: Q = EVERY_BOOK) -> list[int]:
+    """Return the ids of the books with the most ratings that meet a condition."""
+    others = visible_books().filter(wanted).exclude(pk__in=taken).order_by("-ratings_count", "id")
     return list(others.values_list("pk", flat=True)[:k])
 
 
 def books_by_id(
-    ids: Iterable[int], *, with_series: bool = True, with_cards: bool = True
+    ids: Iterable[int],
+    *,
+    with_series: bool = True,
+    with_cards: bool = True,
+    beside: Iterable[Book] = (),
 ) -> dict[int, Book]:
-    """Return those of the books that exist and are shown, with what a card needs or without."""
+    """Return those of the books that exist and are shown, with what a card needs or without.
+
+    What cards need is loaded for the books `beside` them too.
+    """
     books = list(visible_books().filter(pk__in=list(ids)))
     if with_cards:
-        load_cards(books, with_series=with_series)
+        load_cards([*books, *beside], with_series=with_series)
     return {book.pk: book for book in books}
 
 

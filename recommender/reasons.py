@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from catalog.models import Book
 from recommender.active import ActiveModel
 from recommender.engine import Profile
 
@@ -22,7 +23,8 @@ LIKED_STARS = 3
 class Reason:
     """One of the reader's own books that speaks for a recommendation."""
 
-    book: Book
+    # A row, or what is in memory (`book_sources`).
+    book: Any
     # None: the book is on the to-read shelf, not rated.
     stars: int | None
     # Part of all that speaks for the recommendation, 0..1.
@@ -30,19 +32,25 @@ class Reason:
 
     @property
     def text(self) -> str:
-        title = self.book.title
-        if self.stars is None:
-            return _("because %(title)s is on your to-read shelf") % {"title": title}
-        return ngettext(
-            "because you gave %(title)s %(stars)s star",
-            "because you gave %(title)s %(stars)s stars",
-            self.stars,
-        ) % {"title": title, "stars": self.stars}
+        pattern = _pattern(get_language(), self.stars)
+        return pattern % {"title": self.book.title, "stars": self.stars}
 
     @property
     def percent(self) -> int:
         """The share in whole percent, 1 at least."""
         return max(1, round(100 * self.share))
+
+
+@lru_cache(maxsize=100)
+def _pattern(language: str | None, stars: int | None) -> str:
+    """Return the text of a reason in the language that is active, once for all lists."""
+    if stars is None:
+        return _("because %(title)s is on your to-read shelf")
+    return ngettext(
+        "because you gave %(title)s %(stars)s star",
+        "because you gave %(title)s %(stars)s stars",
+        stars,
+    )
 
 
 def causes_of(
@@ -65,18 +73,17 @@ def causes_of(
     spoken[disliked] = 0.0
     only_disliked = ~spoken.any(axis=0)
     spoken[:, only_disliked] = terms[:, only_disliked]
-    ids = model.catalog.items.ids[own]
-    causes: list[list[tuple[int, float]]] = []
-    for column, total in zip(spoken.T, all_of_it.tolist(), strict=True):
-        best = np.argsort(-column, kind="stable")[:MAX_REASONS]
-        causes.append(
-            [
-                (int(ids[place]), float(column[place] / total))
-                for place in best
-                if column[place] > 0 and column[place] / total >= MIN_SHARE
-            ]
-        )
-    return causes
+    best = np.argsort(-spoken, axis=0, kind="stable")[:MAX_REASONS]
+    said = np.take_along_axis(spoken, best, axis=0).T.tolist()
+    books = model.catalog.items.ids[own][best].T.tolist()
+    return [
+        [
+            (book, value / total)
+            for book, value in zip(its_books, values, strict=True)
+            if value > 0 and value / total >= MIN_SHARE
+        ]
+        for its_books, values, total in zip(books, said, all_of_it.tolist(), strict=True)
+    ]
 
 
 def contributions_of(

@@ -1,20 +1,30 @@
 """Lists for a reader, computed at request time from what they think right now."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from accounts.models import User
 from catalog.models import Book
-from catalog.selectors import load_cards, visible_books
 from ratings.opinions import Opinions, opinions_of
-from recommender.active import holder
-from recommender.list_options import NO_OPTIONS, ListOptions, hidden_and_matching
+from recommender.active import ActiveModel, holder
+from recommender.book_sources import BOOK_ROWS, BookSource, ShownBook
+from recommender.list_options import NO_OPTIONS, ListOptions
 from recommender.metrics import ModelFigures, model_metrics
-from recommender.places import Asked, Place, places_like, profile_of, ranked_places, speaks
-from recommender.popular import books_by_id, in_order, most_read, popular_for, popular_with
+from recommender.newcomers import similar_ids
+from recommender.places import (
+    Asked,
+    Place,
+    in_boosted_order,
+    places_like,
+    profile_of,
+    speaks,
+)
+from recommender.popular import in_order, most_read, popular_for, popular_ids
 from recommender.predictions import PredictedStars, predict
 from recommender.reasons import Reason
+from recommender.remembered import remembered_places
+from recommender.standing import Standing, standing
 
 Basis = Literal["ratings", "popular", "book", "off"]
 
@@ -22,7 +32,8 @@ Basis = Literal["ratings", "popular", "book", "off"]
 @dataclass(frozen=True)
 class Recommendation:
     rank: int
-    book: Book
+    # A row, or what is in memory (`book_sources`).
+    book: Any
     # Orders this list and says nothing beside another reader's. Above 0, up to 1: the second
     # stage's probability that of all books proposed this is the one that the reader likes next.
     # 0 or below: further books in the order of the similarity index, then popular ones. Where
@@ -51,6 +62,14 @@ class RecommendationList:
     basis: Basis
     # The training run that scored it; None when no model is active.
     run_id: int | None
+    # How many of the last places are popular books, because the reader's own few ratings speak
+    # for no more.
+    n_filled_up: int = 0
+
+    @property
+    def book_ids(self) -> list[int]:
+        """The books in their order."""
+        return [item.book.pk for item in self.items]
 
 
 def recommendations_for(
@@ -60,6 +79,7 @@ def recommendations_for(
     options: ListOptions = NO_OPTIONS,
     with_predicted_stars: bool = False,
     opinions: Opinions | None = None,
+    source: BookSource[Any] = BOOK_ROWS,
 ) -> RecommendationList:
     """Return the reader's top k, as `recommendations_from` what they have said until now.
 
@@ -72,6 +92,7 @@ def recommendations_for(
         k,
         options=options,
         with_predicted_stars=with_predicted_stars,
+        source=source,
     )
 
 
@@ -81,7 +102,7 @@ def recommendations_from(
     *,
     options: ListOptions = NO_OPTIONS,
     with_predicted_stars: bool = False,
-    with_series: bool = True,
+    source: BookSource[Any] = BOOK_ROWS,
 ) -> RecommendationList:
     """Return the top k of a reader or guest: never a book they know or dismissed, nor a hidden one.
 
@@ -89,7 +110,30 @@ def recommendations_from(
     when there is nothing to fold in; the catalogue by popularity when no model is active. Every
     rung shows only books that meet the filters.
     """
-    model = holder.current()
+    return recommendations_by(
+        holder.current(),
+        opinions,
+        k,
+        options=options,
+        with_predicted_stars=with_predicted_stars,
+        source=source,
+    )
+
+
+def recommendations_by(
+    model: ActiveModel | None,
+    opinions: Opinions,
+    k: int = 10,
+    *,
+    options: ListOptions = NO_OPTIONS,
+    with_predicted_stars: bool = False,
+    source: BookSource[Any] = BOOK_ROWS,
+    now: Standing | None = None,
+) -> RecommendationList:
+    """Return the list that readers would get while this model, or none, is the active one.
+
+    `now`: what `standing` says for this model and these options, where it has just been read.
+    """
     profile = None
     if model is None:
         # Of no book it is known what is like it.
@@ -98,59 +142,59 @@ def recommendations_from(
             if options.like is None
             else []
         )
-        found = RecommendationList(_unexplained(books), "popular", None)
+        found = RecommendationList(_unexplained(source.of_rows(books)), "popular", None)
     else:
         profile = profile_of(model, opinions)
-        # Popular books are looked up among the visible ones anyway.
-        is_asked = speaks(profile) or options.like is not None or options.filters
-        hidden, matching = hidden_and_matching(options) if is_asked else (set[int](), None)
+        if now is None:
+            now = standing(options, newer_than=model.newest_book)
         asked = Asked(
             model,
             opinions,
             profile,
             options,
-            gone=frozenset(hidden),
-            matching=None if matching is None else frozenset(matching),
+            gone=now.hidden,
+            matching=now.matching,
+            boosts=now.boosts,
+            new=now.new_books(model.untouched),
         )
-        found = _made(asked, k)
+        found = _made(asked, k, source)
         # Once for all rungs of the ladder.
         listed = [item.book for item in found.items]
-        reasons = [reason.book for item in found.items for reason in item.reasons]
-        load_cards({id(book): book for book in listed + reasons}.values(), with_series=with_series)
+        source.complete(listed + [reason.book for item in found.items for reason in item.reasons])
     if not with_predicted_stars:
         return found
-    predicted = predict(model, profile, [item.book for item in found.items])
+    predicted = source.predicted(model, profile, [item.book for item in found.items])
     items = [replace(item, predicted=predicted.get(item.book.pk)) for item in found.items]
     return replace(found, items=items)
 
 
-def _made(asked: Asked, k: int) -> RecommendationList:
+def _made(asked: Asked, k: int, source: BookSource[Any]) -> RecommendationList:
     run_id = asked.model.run_id
     if (like := asked.options.like) is not None:
         # As many as there are: popular books are not what was asked for.
-        items = _explained(asked, lambda now: places_like(now, like, k))
+        items = _explained(asked, lambda now: places_like(now, like, k), source)
         return RecommendationList(items, "ratings" if speaks(asked.profile) else "book", run_id)
     if not speaks(asked.profile):
-        popular = _unexplained(popular_for(asked, asked.taken, k))
+        popular = _unexplained(source.of_rows(popular_for(asked, asked.taken, k)))
         return RecommendationList(popular, "popular", run_id)
-    items = _explained(asked, lambda now: ranked_places(now, k))
-    if len(items) < k:
-        items += _filled_up(asked, items, k)
-    return RecommendationList(items, "ratings", run_id)
+    items = _explained(asked, lambda now: remembered_places(now, k), source)
+    popular_ones = _filled_up(asked, items, k, source) if len(items) < k else []
+    return RecommendationList(items + popular_ones, "ratings", run_id, len(popular_ones))
 
 
-def _explained(asked: Asked, place: Callable[[Asked], list[Place]]) -> list[Recommendation]:
+def _explained(
+    asked: Asked, place: Callable[[Asked], list[Place]], source: BookSource[Any]
+) -> list[Recommendation]:
     """Place books and read them; a book deleted since the fit is still an item, so try again."""
     while True:
         places = place(asked)
         causes = {cause for found in places for cause, _share in found.causes}
-        books = books_by_id({found.book for found in places} | causes, with_cards=False)
+        books = source.by_id({found.book for found in places} | causes)
         if not (missing := {found.book for found in places} - books.keys()):
             break
         asked = replace(asked, gone=asked.gone | missing)
     stars = asked.opinions.stars
-    told = {book for found in places for book, _share in found.contributions}
-    titles = visible_books().only("pk", "title").in_bulk(told) if told else {}
+    titles = source.titled({book for found in places for book, _ in found.contributions})
     return [
         Recommendation(
             number,
@@ -171,10 +215,12 @@ def _explained(asked: Asked, place: Callable[[Asked], list[Place]]) -> list[Reco
     ]
 
 
-def _filled_up(asked: Asked, listed: list[Recommendation], k: int) -> list[Recommendation]:
+def _filled_up(
+    asked: Asked, listed: list[Recommendation], k: int, source: BookSource[Any]
+) -> list[Recommendation]:
     """Return popular books for the places that the reader's own few ratings do not fill."""
     present = {item.book.pk for item in listed}
-    popular = popular_for(asked, asked.taken | present, k - len(listed))
+    popular = source.of_rows(popular_for(asked, asked.taken | present, k - len(listed)))
     # Scores descend to the end of the list.
     score = min([0.0, *(item.score for item in listed)])
     return [
@@ -183,22 +229,38 @@ def _filled_up(asked: Asked, listed: list[Recommendation], k: int) -> list[Recom
     ]
 
 
-def popular_books(k: int = 20) -> list[Book]:
+class RankedBooks(list[Book]):
+    """Books in their order, and the training run that put them into it; None: none is active."""
+
+    def __init__(self, books: Iterable[Book], run_id: int | None) -> None:
+        super().__init__(books)
+        self.run_id = run_id
+
+
+def popular_books(k: int = 20) -> RankedBooks:
     """Return well-liked books of many kinds: what a stranger is shown."""
     model = holder.current()
-    return most_read(set(), k) if model is None else popular_with(model, k)
+    ids = popular_ids(model, k, ListOptions().matching())
+    return RankedBooks(in_order(ids), model.run_id if model else None)
 
 
-def similar_books(book: Book, k: int = 10, *, with_series: bool = True) -> list[Book]:
-    """Return the books that the same readers like, the closest first; may be empty."""
+def popular_book_ids(k: int, *, genre: str = "") -> list[int]:
+    """Return the ids of `popular_books`, of one genre when its slug is given."""
+    return popular_ids(holder.current(), k, ListOptions(genre=genre).matching())
+
+
+def similar_books(book: Book, k: int = 10, *, with_series: bool = True) -> RankedBooks:
+    """Return the books that the same readers like, the closest first; may be empty.
+
+    Of a book that nobody has rated, those that it is like by what is known of it.
+    """
     model = holder.current()
     if model is None:
-        return []
-    known = model.catalog.items.known_indices([book.pk])
-    if not len(known):
-        return []
-    similar = model.linear.similar_items(int(known[0]), 2 * k).item_indices
-    return in_order(model.catalog.items.ids[similar].tolist(), with_series=with_series)[:k]
+        return RankedBooks([], None)
+    now = standing(newer_than=model.newest_book)
+    similar = similar_ids(model, book.pk, k, now.new_books(model.untouched))
+    ids = in_boosted_order(now.boosts, similar)
+    return RankedBooks(in_order(ids, with_series=with_series)[:k], model.run_id)
 
 
 def model_state() -> str:
@@ -228,7 +290,7 @@ def predicted_stars(user: User, books: Iterable[Book]) -> dict[int, PredictedSta
     return predict(model, profile, list(books))
 
 
-def _unexplained(books: list[Book]) -> list[Recommendation]:
+def _unexplained(books: Sequence[ShownBook]) -> list[Recommendation]:
     """Rank books that are shown to everybody; their score is their place from the end."""
     return [
         Recommendation(place, book, float(len(books) - place + 1), [])

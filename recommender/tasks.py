@@ -10,6 +10,7 @@ from celery.utils.log import get_task_logger
 from recommender import runs
 from recommender.demand import why_train
 from recommender.errors import Cancelled, NotEnoughData, Rejected, RunLost, TrainingUnderWay
+from recommender.feedback.rollup import forget_events, roll_up_open_days
 from recommender.models import TrainingRun
 from recommender.training import execute
 
@@ -62,3 +63,15 @@ def tend_runs() -> None:
 def clean_artifacts(keep: int = runs.KEPT_ARTIFACTS) -> None:
     """Delete the files of old runs."""
     runs.clean_artifacts(keep)
+
+
+@shared_task(name="recommender.roll_up_feedback")
+def roll_up_feedback() -> None:
+    """Make the sums of the last days' events anew."""
+    roll_up_open_days()
+
+
+@shared_task(name="recommender.forget_feedback")
+def forget_feedback(keep_days: int = 90) -> None:
+    """Forget events of old lists; their sums stay."""
+    forget_events(keep_days)

@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from recommender import artifact_store, gate, measuring, runs
-from recommender.dataset import Dataset, load_dataset
+from recommender.dataset import Dataset, load_dataset, load_sample
 from recommender.engine import (
     Artifact,
     ArtifactError,
@@ -34,7 +34,7 @@ from recommender.engine import (
 )
 from recommender.engine.artifact import MANIFEST_NAME, read_manifest
 from recommender.errors import Cancelled, NotEnoughData, Rejected, RunLost, TrainingUnderWay
-from recommender.fitting import Fitted, fit_parts
+from recommender.fitting import AlsEngine, Fitted, fit_parts
 from recommender.held_out import KEY, HeldOutReader, split_off
 from recommender.models import TrainingRun
 from recommender.pulse import RETRY_SECONDS, Pulse, some_process_lives
@@ -59,10 +59,12 @@ def run_training(
     force: bool = False,
     started_by: User | None = None,
     on_stage: OnStage | None = None,
+    als: AlsEngine | None = None,
 ) -> TrainingRun:
     """Request a run and work at it in this process; return it when it is live.
 
-    A run that is queued and that no worker has begun gives way to this one.
+    A run that is queued and that no worker has begun gives way to this one. With an engine of
+    `als` that one makes the lists, and the run has to be a quick one.
 
     Raises
     ------
@@ -80,13 +82,15 @@ def run_training(
         trigger=trigger, started_by=started_by, kind=kind, force=force, send=False
     )
     try:
-        return execute(run.pk, on_stage)
+        return execute(run.pk, on_stage, als)
     except TrainingUnderWay:
         runs.cancel_run(run.pk, by="another process that began first")
         raise
 
 
-def execute(run_id: int, on_stage: OnStage | None = None) -> TrainingRun:
+def execute(
+    run_id: int, on_stage: OnStage | None = None, als: AlsEngine | None = None
+) -> TrainingRun:
     """Work at a queued run until it has ended, and return it; its row says why it ended.
 
     Readers keep the active run until a better one is in its place. The model that goes live is the
@@ -114,7 +118,7 @@ def execute(run_id: int, on_stage: OnStage | None = None) -> TrainingRun:
             logger.info("training run %d is %s: nothing to do", run_id, run.status)
             return run
         run.refresh_from_db()
-        work = _Work(run, pulse, on_stage)
+        work = _Work(run, pulse, on_stage, als)
         try:
             work.do()
         except BaseException as error:
@@ -129,8 +133,11 @@ def execute(run_id: int, on_stage: OnStage | None = None) -> TrainingRun:
 class _Work:
     """One process's work at one run, and what it writes about it."""
 
-    def __init__(self, run: TrainingRun, pulse: Pulse, on_stage: OnStage | None) -> None:
+    def __init__(
+        self, run: TrainingRun, pulse: Pulse, on_stage: OnStage | None, als: AlsEngine | None
+    ) -> None:
         self.run = run
+        self._als = als
         self._pulse = pulse
         self._on_stage = on_stage
         self._name = artifact_store.new_name(run.pk)
@@ -144,6 +151,7 @@ class _Work:
             data.catalog,
             stage=self.stage,
             log_folder=log_folder(self._name),
+            als=self._als,
         )
         self.write(
             status=TrainingRun.Status.EVALUATING,
@@ -176,13 +184,22 @@ class _Work:
 
     def _read(self) -> tuple[Dataset, Interactions, list[HeldOutReader]]:
         with self.stage("reading"):
-            data = load_dataset()
+            data = (
+                load_sample(self._als.snapshot)
+                if self._als and self._als.is_elsewhere
+                else load_dataset()
+            )
             train, readers = split_off(data.interactions)
+            n_withheld = data.n_withheld
+            if n_withheld is None:
+                n_withheld = data.interactions.n_users - train.n_users
             data.description["held_out"] = {
                 "key": KEY.decode(),
-                "n_withheld": data.interactions.n_users - train.n_users,
+                "n_withheld": n_withheld,
                 "n_measured": len(readers),
             }
+            if self._als:
+                data.description["als_by"] = self._als.name
             self.write(dataset=data.description)
             if not train.ratings.nnz:
                 raise NotEnoughData("There are no ratings yet; import a data set first.")
@@ -200,6 +217,7 @@ class _Work:
                 items,
                 readers,
                 active,
+                audience=fitted.audience,
                 kind=self.run.kind,
                 on_progress=report,
             )

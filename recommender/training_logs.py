@@ -1,7 +1,4 @@
-"""TensorBoard's logs of the fits, on the disk of the host that trained.
-
-tensorboard --logdir .local/artifacts/tensorboard
-"""
+"""TensorBoard's logs of the fits, on the disk of the host that trained: docs/operations.md."""
 
 import logging
 import shutil

@@ -13,8 +13,10 @@ from django_htmx.http import push_url
 from accounts.requests import ReaderRequest
 from ratings.opinions import opinions_of
 from ratings.settled import settled_books
+from recommender.feedback.page import list_for
 from recommender.list_options import Choices, read_options
 from recommender.list_page import LENGTHS, chips, interleaved, own_address, sliders, wrong_fields
+from recommender.models import Surface
 from recommender.serving import recommendations_for
 
 # What was settled since the page was opened; more lines than this would hide the list.
@@ -34,6 +36,7 @@ def recommendations(request: ReaderRequest) -> HttpResponse:
         request.user, asked.k, options=asked.options, with_predicted_stars=True, opinions=opinions
     )
     settled = settled_books(opinions, _settled_places(request.GET))
+    surface = Surface.LIST if asked.options.like is None else Surface.LIKE
     params = own_address(asked)
     address = reverse("recommendations") + (f"?{params.urlencode()}" if params else "")
     context = {
@@ -44,6 +47,7 @@ def recommendations(request: ReaderRequest) -> HttpResponse:
         "sliders": sliders(asked.options),
         "lengths": sorted({*LENGTHS, asked.k}),
         "found": found,
+        "list_id": list_for(request, surface, found.basis, found.run_id, found.book_ids, asked.k),
         "n_dismissed": len(opinions.dismissed),
         "rows": interleaved(found.items, settled),
         "chips": chips(asked, choices),

@@ -5,14 +5,16 @@ from itertools import count, islice
 
 import numpy as np
 import pytest
+from django.conf import settings as django_settings
 from django.db import connection
+from redis import Redis
 
 from accounts.models import User
 from accounts.tests.factories import ImportedReaderFactory
-from catalog.models import Book
-from catalog.tests.factories import BookFactory
+from catalog.models import Author, Authorship, Book
 from ratings.models import Rating
 from recommender.active import holder
+from recommender.feedback import served
 from recommender.held_out import is_held_out
 from recommender.training import run_training
 
@@ -36,9 +38,7 @@ def artifacts(settings, tmp_path):
 def two_tastes(db) -> dict[str, list[Book]]:
     """Sixty readers of dragons and sixty of detectives, who hardly ever cross over."""
     shelves = {
-        taste: [
-            BookFactory(title=f"{taste} {n}", authors=[f"{taste} author {n}"]) for n in range(12)
-        ]
+        taste: add_books([(f"{taste} {n}", f"{taste} author {n}") for n in range(12)])
         for taste in ("Dragon", "Detective")
     }
     # Numbers that no run withholds, wherever the database's own count stands.
@@ -53,6 +53,21 @@ def measured_tastes(two_tastes) -> dict[str, list[Book]]:
     return two_tastes
 
 
+def add_books(titles_and_authors: Sequence[tuple[str, str]]) -> list[Book]:
+    """Add books by different authors, as fast as the database takes them."""
+    books = Book.objects.bulk_create(
+        Book(title=title, search_text=title.lower()) for title, _ in titles_and_authors
+    )
+    authors = Author.objects.bulk_create([Author(name=name) for _, name in titles_and_authors])
+    Authorship.objects.bulk_create(
+        [
+            Authorship(book=book, author=author, position=0)
+            for book, author in zip(books, authors, strict=True)
+        ]
+    )
+    return books
+
+
 def reader_ids(n: int, *, held_out: bool) -> list[int]:
     """Return numbers of readers whom runs withhold, or do not."""
     return list(islice((i for i in count(5_000_000) if is_held_out(i) == held_out), n))
@@ -61,7 +76,7 @@ def reader_ids(n: int, *, held_out: bool) -> list[int]:
 def add_readers(shelves: dict[str, list[Book]], ids: Sequence[int]) -> list[User]:
     """Add readers, by turns of the one taste and of the other, with nine ratings each."""
     rng = np.random.default_rng(ids[0])
-    readers = [ImportedReaderFactory(id=number) for number in ids]
+    readers = User.objects.bulk_create(ImportedReaderFactory.build(id=number) for number in ids)
     ratings = []
     for place, reader in enumerate(readers):
         liked, other = ("Dragon", "Detective") if place % 2 else ("Detective", "Dragon")
@@ -87,3 +102,12 @@ def second_session(db):
     other.ensure_connection()
     yield other
     other.close()
+
+
+@pytest.fixture
+def nothing_served(monkeypatch):
+    """Other tests serve lists on this day too."""
+    with Redis.from_url(django_settings.REDIS_URL) as redis:
+        for key in redis.keys("bookrec:served-lists:*"):
+            redis.delete(key)
+    monkeypatch.setattr(served, "_away", served._Away())

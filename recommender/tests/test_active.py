@@ -31,7 +31,7 @@ class Loads:
         self._gates: dict[int, tuple[threading.Event, threading.Event]] = {}
         self.metrics = ModelMetrics()
         monkeypatch.setattr(active, "_pointer", lambda: self.pointer)
-        monkeypatch.setattr(active, "_load", self._load)
+        monkeypatch.setattr(active, "load_model", self._load)
         monkeypatch.setattr(artifact_store, "look_at", lambda name: name)
         monkeypatch.setattr(active, "model_metrics", self.metrics)
 

@@ -10,7 +10,7 @@ from catalog.tests.factories import BookFactory
 from ratings.models import Dismissal
 from ratings.opinions import Opinions
 from ratings.services import dismiss_book, mark_read, rate_book, undo_dismissal
-from recommender.list_options import ListOptions, read_options
+from recommender.list_options import Choices, ListOptions, read_options
 from recommender.serving import predicted_stars, recommendations_for, recommendations_from
 from recommender.training import run_training
 
@@ -53,6 +53,14 @@ def test_a_whole_address_is_read(db) -> None:
     assert read.options == ListOptions("fantasy", "fre", -380, 1999, 0.5, 1.0, book.pk)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"), [("0", 0.0), ("1", 1.0), (".5", 0.5), ("1e-3", 0.001), ("5.e-324", 5e-324)]
+)
+def test_a_number_may_be_written_as_programs_write_it(db, text: str, value: float) -> None:
+    read = read_options(QueryDict(f"diversity={text}"))
+    assert (read.errors, read.options.diversity) == ({}, value)
+
+
 def test_an_empty_form_asks_for_nothing(db) -> None:
     read = read_options(
         QueryDict("k=&genre=&language=&year_from=&year_to=&diversity=&novelty=&like=")
@@ -67,7 +75,10 @@ WRONG = [
     ("language", ["\0", "xxx", "ENG"]),
     ("year_from", ["9e99", "1999.5", "9" * 30, "١٩٩٩", "\0", "NaN"]),
     ("year_to", ["later", "10000", "-99999"]),
-    ("diversity", ["nan", "inf", "-0.1", "1.1", "1e-3", "0,5", ".", "\0", "٠", "9" * 400]),
+    (
+        "diversity",
+        ["nan", "inf", "-0.1", "1.1", "1e3", "1e9999", "0,5", ".", "\0", "٠", "9" * 400],
+    ),
     ("novelty", ["NaN", "-1", "2", "1_0"]),
     ("like", ["0", "-1", "9" * 30, "999999999", "one", "\0", "1.0"]),
 ]
@@ -79,13 +90,13 @@ WRONG = [
 def test_a_wrong_value_is_named_and_has_its_default(db, name, text) -> None:
     params = QueryDict(mutable=True)
     params[name] = text
-    read = read_options(params)
+    read = read_options(params, Choices())
     assert list(read.errors) == [name]
     assert (read.options, read.k) == (ListOptions(), 10)
 
 
 def test_years_the_wrong_way_round_are_told(db) -> None:
-    read = read_options(QueryDict("year_from=2000&year_to=1990&diversity=1"))
+    read = read_options(QueryDict("year_from=2000&year_to=1990&diversity=1"), Choices())
     assert list(read.errors) == ["year_to"]
     assert read.options == ListOptions(diversity=1.0)
 
@@ -93,7 +104,7 @@ def test_years_the_wrong_way_round_are_told(db) -> None:
 def test_a_hidden_book_or_genre_cannot_be_asked_for(db) -> None:
     hidden = BookFactory(is_hidden=True, language="ice")
     add_genre([hidden], "horror")
-    read = read_options(QueryDict(f"like={hidden.pk}&genre=horror&language=ice"))
+    read = read_options(QueryDict(f"like={hidden.pk}&genre=horror&language=ice"), Choices())
     assert set(read.errors) == {"like", "genre", "language"}
 
 
@@ -104,6 +115,43 @@ def test_the_api_names_every_field_that_is_wrong(trained, bob) -> None:
     assert response.status_code == 400
     assert response["Content-Type"] == "application/problem+json"
     assert set(response.json()["errors"]) == {"genre", "year_from", "diversity", "k"}
+
+
+@pytest.mark.parametrize(
+    "params", [{"genre": "no-such"}, {"language": "xxx"}, {"year_from": 2000, "year_to": 1990}]
+)
+def test_the_api_has_no_book_of_what_there_is_not(trained, bob, params) -> None:
+    """As `books/` does."""
+    client = APIClient()
+    client.force_authenticate(bob)
+    for address, page in ((ADDRESS, "results"), ("/api/v1/books/", "results")):
+        response = client.get(address, params)
+        assert (response.status_code, response.json()[page]) == (200, [])
+
+
+def test_the_api_knows_no_book_like_one_that_there_is_not(trained, bob) -> None:
+    client = APIClient()
+    client.force_authenticate(bob)
+    for book_id in (999_999_999, BookFactory(is_hidden=True).pk):
+        response = client.get(ADDRESS, {"like": book_id})
+        assert response.status_code == 404
+        assert response["Content-Type"] == "application/problem+json"
+        # Another field is wrong as well: both are named.
+        response = client.get(ADDRESS, {"like": book_id, "k": 0})
+        assert (response.status_code, set(response.json()["errors"])) == (400, {"like", "k"})
+    for text in ("0", "-1", "one", "1.0", "9" * 19, ""):
+        response = client.get(ADDRESS, {"like": text})
+        assert (response.status_code, set(response.json()["errors"])) == (400, {"like"})
+
+
+def test_the_api_refuses_what_is_empty_or_given_twice(trained, bob) -> None:
+    """As `books/` does."""
+    client = APIClient()
+    client.force_authenticate(bob)
+    for name in ("k", "genre", "language", "year_to", "diversity", "like", "explain"):
+        for value in ("", ["1", "1"]):
+            response = client.get(ADDRESS, {name: value})
+            assert (response.status_code, set(response.json()["errors"])) == (400, {name})
 
 
 def test_the_api_filters(trained, bob) -> None:
@@ -300,12 +348,12 @@ def test_a_guest_may_dismiss_too(trained) -> None:
     assert not Dismissal.objects.exists()
 
 
-def test_a_filtered_list_costs_one_query_no_more(
-    trained, bob, django_assert_max_num_queries
-) -> None:
+def test_a_filtered_list_costs_no_query_more(trained, bob, django_assert_max_num_queries) -> None:
     add_genre(trained["Dragon"], "fantasy")
     dismiss_book(user=bob, book=trained["Dragon"][4])
     options = ListOptions(genre="fantasy", diversity=0.5, novelty=0.5)
     recommendations_for(bob, options=options)
+    with django_assert_max_num_queries(6):
+        recommendations_for(bob, 5)
     with django_assert_max_num_queries(6):
         recommendations_for(bob, 5, options=options)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from threading import Barrier, Event
 
 import pytest
+from celery import Celery
 from django.db import IntegrityError, connection, transaction
 from django.db import OperationalError as DatabaseGone
 from django.db.models import F
@@ -28,9 +29,8 @@ pytestmark = pytest.mark.django_db
 def sent(monkeypatch) -> list[tuple[str, list[int]]]:
     """What was sent to the broker, in order."""
     messages: list[tuple[str, list[int]]] = []
-    monkeypatch.setattr(
-        runs.current_app, "send_task", lambda name, args: messages.append((name, args))
-    )
+    # The class: each thread has a current application of its own.
+    monkeypatch.setattr(Celery, "send_task", lambda self, name, args: messages.append((name, args)))
     return messages
 
 

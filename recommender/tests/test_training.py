@@ -19,6 +19,7 @@ from recommender.held_out import is_held_out
 from recommender.models import TrainingRun
 from recommender.pulse import ADVISORY_LOCK
 from recommender.tests.conftest import add_readers
+from recommender.tests.event_files import logged
 from recommender.training import execute, run_training
 from recommender.training_logs import log_folder
 
@@ -46,6 +47,22 @@ def test_a_run_records_what_it_did(measured_tastes, artifacts) -> None:
     assert run.requested_at <= run.started_at <= run.heartbeat_at <= run.finished_at
     assert (run.stage, run.reason, run.progress) == ("", "", 1.0)
     assert run.verdict["passed"] is True
+
+
+def test_a_catalogue_larger_than_the_setting_is_fitted_book_by_book(
+    measured_tastes, artifacts, settings
+) -> None:
+    dense = run_training(trigger="test").hyperparameters["two_stage"]["linear"]
+    assert dense["path"]["solver"] == "dense"
+    settings.LINEAR_DENSE_BOOKS = 23
+    settings.LINEAR_SUPPORT_BOOKS = 10
+    sparse = run_training(trigger="test")
+    assert sparse.status == "active"
+    config = sparse.hyperparameters["two_stage"]["linear"]
+    why = "24 items are more than dense_items, 23"
+    assert config["path"] == {"solver": "sparse", "because": why}
+    assert config["n_support"] == 10
+    assert sparse.metrics["two_stage"]["ndcg_at_10"] > sparse.metrics["popularity"]["ndcg_at_10"]
 
 
 def test_a_run_knows_its_files(two_tastes, artifacts) -> None:
@@ -113,7 +130,8 @@ def test_a_full_run_fits_embeddings_and_stars(measured_tastes, artifacts, monkey
     errors = run.history["embeddings"]["training"]
     assert len(errors) >= 1
     assert np.isfinite(errors).all()
-    assert any(log_folder(run.artifact).iterdir())
+    log = log_folder(run.artifact) / "embeddings"
+    assert logged(log, "epoch_mean_squared_error") == pytest.approx(errors)
     assert 0 < run.metrics["stars"]["mse_of_reader"] < 2
     assert {"embeddings", "stars", "readers", "map", "loved together"} <= set(run.stage_seconds)
     assert set(run.hyperparameters) == set(artifact.parts)
