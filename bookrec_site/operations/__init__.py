@@ -1,0 +1,1 @@
+"""How the processes around the site are: queues, workers, beat, servers; and who is told."""
