@@ -20,6 +20,26 @@ API_DESCRIPTION: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "bookrec_site.schema.add_links",
+    ],
+    # Fields of the same name that choose from different values.
+    "ENUM_NAME_OVERRIDES": {
+        "ImportStatus": "ratings.models.LibraryImport.Status",
+        "RunStatus": "recommender.models.TrainingRun.Status",
+        "RunKind": "recommender.models.TrainingRun.Kind",
+        "ImportFormat": "ratings.models.LibraryImport.Format",
+        "RowOutcome": "ratings.models.ImportRow.Outcome",
+        "EventKind": "recommender.models.FeedbackEvent.Kind",
+        "EventOutcome": ["recorded", "known", "ignored", "error"],
+        "RatingOutcome": ["created", "updated", "unchanged", "error"],
+        "TokenScope": "accounts.models.ApiToken.Scope",
+        "ListBasis": ["ratings", "popular", "book", "off"],
+        "StarsBasis": ["reader", "mean"],
+        "DescriptionSource": ["language_model", "curator"],
+        "ExportName": ["everything", "goodreads"],
+    },
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayOperationId": False},
 }
 

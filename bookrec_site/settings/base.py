@@ -4,14 +4,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from corsheaders.defaults import default_headers
 from csp.constants import NONCE, SELF
-from environs import EnvError, validate
+from environs import validate
 
 from bookrec_site import embedded
+from bookrec_site.settings import alerts, observing
 from bookrec_site.settings.api import API_DESCRIPTION, origins
 from bookrec_site.settings.artifacts import artifact_storage
+from bookrec_site.settings.database import database
 from bookrec_site.settings.env import BASE_DIR, env, is_production, local_dir, secret_key
+from bookrec_site.settings.limits import throttle_rates, trusted_proxies
 from bookrec_site.settings.mail import mail_settings
+from bookrec_site.settings.spark import spark_settings
 
 PRODUCTION = is_production()
 LOCAL_DIR = local_dir()
@@ -27,10 +32,12 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 INSTALLED_APPS = [
     "accounts",
     "catalog",
+    "moderation",
     "ratings",
     "recommender",
+    "reports",
     "bookrec_site",
-    "django.contrib.admin",
+    "bookrec_site.quick_lists.QuickAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -50,21 +57,26 @@ INSTALLED_APPS = [
     "django_htmx",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "import_export",
     "knox",
     "rest_framework",
 ]
 
 MIDDLEWARE = [
+    "bookrec_site.request_ids.request_ids",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "bookrec_site.metrics.middleware.counted",
     # A list is 60 kB, 10 when sent. What a page answers with is of random length (BREACH), and its
     # one secret, the token against forgery, differs in every answer.
     "django.middleware.gzip.GZipMiddleware",
+    "bookrec_site.middleware.api_caching",
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "bookrec_site.middleware.SlashMiddleware",
+    "bookrec_site.middleware.known_length",
     "bookrec_site.middleware.known_charset",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -74,6 +86,7 @@ MIDDLEWARE = [
     "accounts.middleware.private_pages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "bookrec_site.moved.merged_books",
 ]
 
 ROOT_URLCONF = "bookrec_site.urls"
@@ -96,16 +109,10 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 # With DATABASE_URL or REDIS_URL unset, the project's own servers under LOCAL_DIR.
-DATABASES = {
-    "default": (
-        env.dj_db_url("DATABASE_URL")
-        if PRODUCTION
-        else env.dj_db_url("DATABASE_URL", default=embedded.database_url(LOCAL_DIR))
-    )
-    | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-}
-if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-    raise EnvError("DATABASE_URL must name a PostgreSQL database: postgresql://…")
+DATABASES = {"default": database(None if PRODUCTION else embedded.database_url(LOCAL_DIR))}
+MIGRATE_LOCK_SECONDS: int = env.int(
+    "MIGRATE_LOCK_SECONDS", default=5, validate=validate.Range(0, 3600)
+)
 REDIS_URL: str = (
     env.str("REDIS_URL")
     if PRODUCTION
@@ -116,7 +123,13 @@ CACHES = {
         "BACKEND": "bookrec_site.caching.FailOpenRedisCache",
         "LOCATION": REDIS_URL,
         # A Redis that hangs must not stop log-ins: the cache fails open, but only on an error.
-        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+        "OPTIONS": {
+            "socket_timeout": 1,
+            "socket_connect_timeout": 1,
+            "serializer": "bookrec_site.caching.JsonSerializer",
+        },
+        # Not what an earlier release left there, which is no JSON.
+        "KEY_PREFIX": "json",
     }
 }
 
@@ -199,11 +212,15 @@ ARTIFACTS_DIR = Path(env.str("ARTIFACTS_DIR", default=str(LOCAL_DIR / "artifacts
 ARTIFACTS_CACHE_DIR = Path(
     env.str("ARTIFACTS_CACHE_DIR", default=str(LOCAL_DIR / "artifact-cache"))
 )
+# Covers that curators upload; shared by web hosts. Read by a view, served by no other address.
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(LOCAL_DIR / "media")))
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "artifacts": artifact_storage(env.str("ARTIFACTS_URL", default=""), ARTIFACTS_DIR),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# How `manage.py train --engine spark` reaches its cluster (recommender.spark.options).
+SPARK = spark_settings()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # No form of the site has more fields; the admin's largest has about a hundred.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
@@ -219,7 +236,7 @@ LIBRARY_IMPORT_MAX_ROWS: int = env.int(
 # Security. Cookies are bound to HTTPS in production; a demo on http://localhost could not log in.
 HTTPS_ONLY: bool = env.bool("HTTPS_ONLY", default=PRODUCTION)
 SECURE_SSL_REDIRECT = HTTPS_ONLY
-SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS_ONLY
 SECURE_HSTS_PRELOAD = HTTPS_ONLY
@@ -247,6 +264,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# Who may say in X-Forwarded-For for whom they ask; without any the header is never believed.
+TRUSTED_PROXIES = trusted_proxies()
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.TokenAuthentication",
@@ -259,16 +278,9 @@ REST_FRAMEWORK: dict[str, Any] = {
         "accounts.throttling.AnonymousThrottle",
         "accounts.throttling.ReaderThrottle",
     ],
-    "DEFAULT_THROTTLE_RATES": {
-        "anonymous": env.str("THROTTLE_ANONYMOUS", default="120/min"),
-        "reader": env.str("THROTTLE_READER", default="1200/min"),
-        "costly": env.str("THROTTLE_COSTLY", default="60/min"),
-        "login": env.str("THROTTLE_LOGIN", default="20/min"),
-        "signup": env.str("THROTTLE_SIGNUP", default="20/hour"),
-        "search": env.str("THROTTLE_SEARCH", default="600/min"),
-    },
-    # How many proxies append to X-Forwarded-For; 0: the header is never believed.
-    "NUM_PROXIES": env.int("TRUSTED_PROXIES", default=0, validate=validate.Range(0, 10)),
+    "DEFAULT_THROTTLE_RATES": throttle_rates(),
+    # DRF's own throttles believe nobody; ours ask accounts.addresses.
+    "NUM_PROXIES": 0,
     "EXCEPTION_HANDLER": "bookrec_site.problems.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "bookrec_site.schema.AutoSchema",
 }
@@ -278,16 +290,24 @@ SPECTACULAR_SETTINGS = API_DESCRIPTION
 CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", default=[], validate=origins)
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_CREDENTIALS = False
-CORS_EXPOSE_HEADERS = ["ETag", "Retry-After"]
+# What the API reads beside what browsers send anyhow, and what it says: docs/api.md.
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "x-request-id"]
+CORS_EXPOSE_HEADERS = [
+    *("ETag", "Retry-After", "Location", "Idempotency-Replayed", "Deprecation", "Sunset", "Link"),
+    *("Bookrec-List", "Content-Disposition", "X-Request-ID"),
+]
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - the name of a model
 # knox's own table would stand empty beside ours, and its foreign key in the way of TRUNCATE.
 MIGRATION_MODULES = {"knox": None}
+# How long a token lives when nobody says, and at most.
+TOKEN_MAX_DAYS: int = env.int("TOKEN_MAX_DAYS", default=365, validate=validate.Range(1, 3650))
+TOKEN_DAYS: int = env.int(
+    "TOKEN_DAYS", default=min(90, TOKEN_MAX_DAYS), validate=validate.Range(1, TOKEN_MAX_DAYS)
+)
 REST_KNOX = {
     "TOKEN_MODEL": KNOX_TOKEN_MODEL,
     "AUTH_HEADER_PREFIX": "Token",
-    "TOKEN_TTL": timedelta(
-        days=env.int("TOKEN_DAYS", default=90, validate=validate.Range(1, 3650))
-    ),
+    "TOKEN_TTL": timedelta(days=TOKEN_DAYS),
 }
 
 CELERY_BROKER_URL = embedded.broker_url(REDIS_URL)
@@ -297,7 +317,10 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 # Two queues, each with a worker of its own: housekeeping never waits for a training run.
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"recommender.train": {"queue": "training"}}
+CELERY_TASK_ROUTES = {
+    "recommender.train": {"queue": "training"},
+    "reports.make": {"queue": "training"},
+}
 # Every task may come twice. One that killed its worker is not tried again by the broker: its size
 # may have been the reason, and the run it left behind says what happened (docs/adr/0007).
 CELERY_TASK_ACKS_LATE = True
@@ -306,6 +329,14 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Seconds. The soft limit ends a run with a reason, the hard one kills the process.
 TRAINING_TIME_LIMIT: int = env.int(
     "TRAINING_TIME_LIMIT", default=4 * 3600, validate=validate.Range(60, 7 * 86400)
+)
+# More books than this are fitted book by book: slower and smaller than one inverse of all. And on
+# how many others each of them is fitted then (docs/scaling.md).
+LINEAR_DENSE_BOOKS: int = env.int(
+    "LINEAR_DENSE_BOOKS", default=15_000, validate=validate.Range(1, 100_000)
+)
+LINEAR_SUPPORT_BOOKS: int = env.int(
+    "LINEAR_SUPPORT_BOOKS", default=200, validate=validate.Range(10, 2000)
 )
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_TASK_SOFT_TIME_LIMIT = 540
@@ -324,7 +355,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "bookrec_site.operations.beat:Scheduler"
 # An edit in the admin is noticed within so many seconds.
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 
@@ -338,19 +369,17 @@ TRAINING_NEW_RATINGS: int = env.int(
     "TRAINING_NEW_RATINGS", default=1000, validate=validate.Range(1, 100_000_000)
 )
 
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {
-        "handlers": ["console"],
-        "level": env.str(
-            "LOG_LEVEL",
-            default="INFO",
-            validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]),
-        ),
-    },
-}
+ALERT_EMAILS: list[str] = alerts.EMAILS
+ALERT_MODEL_HOURS: int = alerts.MODEL_HOURS
+ALERT_FAILED_RUNS: int = alerts.FAILED_RUNS
+ALERT_QUEUE_MINUTES: int = alerts.QUEUE_MINUTES
+ALERT_FALLBACK_PERCENT: int = alerts.FALLBACK_PERCENT
+
+METRICS_TOKEN: str = observing.METRICS_TOKEN
+METRICS_ADDRESSES = observing.METRICS_ADDRESSES
+METRICS_DIR = observing.METRICS_DIR
+SENTRY_DSN: str = observing.SENTRY_DSN
+SENTRY_ENVIRONMENT: str = observing.SENTRY_ENVIRONMENT
+OTEL_ENDPOINT: str = observing.OTEL_ENDPOINT
+LOG_FORMAT: str = observing.LOG_FORMAT
+LOGGING = observing.LOGGING

@@ -5,11 +5,13 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from environs import Env, EnvError
+from environs import EnvError
+
+from bookrec_site.settings.recording import RecordingEnv
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
-env = Env()
+env = RecordingEnv()
 
 
 def local_dir() -> Path:
@@ -25,6 +27,32 @@ def is_production() -> bool:
     return name == "production"
 
 
+def secret(name: str) -> str:
+    """Return a value that nobody else should see: NAME, or what the file NAME_FILE holds; or "".
+
+    A file is what Docker's secrets are, and is not shown by `docker inspect`, /proc or a crash
+    report. White space around the value is none of it: editors end files with a new line.
+
+    Raises
+    ------
+    EnvError
+        When both are set, or the file cannot be read, is empty or holds more than one line.
+    """
+    value: str = env.str(name, default="")
+    file: str = env.str(f"{name}_FILE", default="")
+    if not file:
+        return value
+    if value:
+        raise EnvError(f"{name} and {name}_FILE are both set; one of them must go.")
+    try:
+        held = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvError(f"{name}_FILE cannot be read: {error}") from error
+    if not held or len(held.splitlines()) > 1:
+        raise EnvError(f"{name}_FILE names {file}, which must hold one line; it does not.")
+    return held
+
+
 def secret_key() -> str:
     """SECRET_KEY from the environment, or this checkout's own key outside production.
 
@@ -33,7 +61,7 @@ def secret_key() -> str:
     EnvError
         In production when SECRET_KEY is unset or shorter than 32 characters.
     """
-    value = env.str("SECRET_KEY", default="")
+    value = secret("SECRET_KEY")
     if value:
         if is_production() and len(value) < 32:
             raise EnvError("SECRET_KEY is shorter than 32 characters.")

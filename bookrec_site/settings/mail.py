@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import dj_email_url
 from environs import EnvError
 
-from bookrec_site.settings.env import env
+from bookrec_site.settings.env import secret
 
 _WANTED = "submission://USER:PASSWORD@HOST:587, or smtp://HOST without encryption"
 _KEYS = (
@@ -33,7 +34,8 @@ def mail_settings(local_dir: Path, *, production: bool) -> dict[str, Any]:
     EnvError
         When EMAIL_URL is no address of a mail server.
     """
-    if not env.str("EMAIL_URL", default=""):
+    url = secret("EMAIL_URL")
+    if not url:
         if production:
             return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
         return {
@@ -41,7 +43,7 @@ def mail_settings(local_dir: Path, *, production: bool) -> dict[str, Any]:
             "EMAIL_FILE_PATH": str(local_dir / "mail"),
         }
     try:
-        given = env.dj_email_url("EMAIL_URL")
+        given = dj_email_url.parse(url)
     except ValueError as error:
         raise EnvError(f"EMAIL_URL is no address ({error}); wanted {_WANTED}") from error
     if "EMAIL_BACKEND" not in given:
