@@ -12,10 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, where http.py is
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookrec_site.settings.base")
 
-from scratch import scratch_database
+from benchmarks.scratch import scratch_database  # noqa: E402
 
 # What the tables of millions of rows would cost without any care: columns as in the models, COPY
 # straight from the file, the same indexes; no checks, no foreign keys, no readers made.

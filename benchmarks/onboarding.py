@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[0] = str(ROOT)  # not this folder, where http.py is
 
 import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402

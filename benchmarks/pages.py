@@ -21,7 +21,7 @@ from statistics import median, quantiles
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[0] = str(ROOT)  # not this folder, where http.py is
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookrec_site.settings.base")
 
 import django  # noqa: E402

@@ -124,26 +124,16 @@ def _measure(name: str, model: "ActiveModel", fold_in: Readers, target: Readers)
 
 
 def _tag_profiles(model: "ActiveModel") -> csr_array:
-    """Return the books' tags by tf-idf, every row of length 1."""
+    """Return the books' tags as the engine weighs them, every row of length 1."""
     from recommender import artifact_store
     from recommender.engine import Catalog
+    from recommender.engine.metadata_gram import tag_profiles
 
     # The web keeps the catalogue without its tags.
-    catalog = Catalog.from_part(artifact_store.load(model.artifact).part("items"))
-    if catalog.tags is None:
+    profiles = tag_profiles(Catalog.from_part(artifact_store.load(model.artifact).part("items")))
+    if profiles is None:
         sys.exit("The catalogue of the active run has no tags.")
-    tags = csr_array(catalog.tags, copy=True).astype(np.float64)
-    n_books = np.bincount(tags.indices, minlength=tags.shape[1])
-    tags.data = np.log1p(tags.data) * np.log(tags.shape[0] / n_books[tags.indices])
-    lengths = np.sqrt(
-        np.bincount(
-            np.repeat(np.arange(tags.shape[0]), np.diff(tags.indptr)),
-            tags.data**2,
-            minlength=tags.shape[0],
-        )
-    )
-    tags.data /= np.repeat(np.maximum(lengths, 1e-9), np.diff(tags.indptr))
-    return tags
+    return profiles
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, where http.py is
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookrec_site.settings.base")
 
 SEED = 20_261_121

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[0] = str(ROOT)  # not this folder, where http.py is
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookrec_site.settings.base")
 
-from scratch import scratch_database  # noqa: E402
+from benchmarks.scratch import scratch_database  # noqa: E402
 
 
 def time_runs(folder: Path) -> None:
