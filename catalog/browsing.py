@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from django.db.models import CharField, Count, F, QuerySet, Value
+from django.db.models import CharField, Count, Exists, F, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast
 
 from catalog.filters import BEST_MATCH, SORTS, Filters
 from catalog.genre_names import genre_name
 from catalog.language_names import UNKNOWN_LANGUAGE, language_name
-from catalog.models import Book, BookGenre, Genre
+from catalog.models import Book, BookGenre, BookTag, Genre, Tag
 from catalog.periods import LONG_PERIODS, period_by_key, period_key
 from catalog.selectors import visible_books
 from catalog.telling_tags import RATERS_PER_TAG
@@ -97,15 +97,26 @@ def _filtered(filters: Filters, but: str = "") -> QuerySet[Book]:
     if filters.period and but != _PERIOD:
         books = books.filter(filters.period.condition)
     if filters.tag:
-        books = books.filter(
-            book_tags__tag=filters.tag,
-            book_tags__count__gte=F("ratings_count") / RATERS_PER_TAG,
-        )
+        books = _tagged(books, filters.tag)
     if filters.author:
         books = books.filter(authorships__author=filters.author)
     if filters.series:
         books = books.filter(volumes__series=filters.series)
     return books
+
+
+def _tagged(books: QuerySet[Book], tag: Tag) -> QuerySet[Book]:
+    spellings = getattr(tag, "spellings", [])
+    if not spellings:
+        return books.filter(
+            book_tags__tag=tag, book_tags__count__gte=F("ratings_count") / RATERS_PER_TAG
+        )
+    links = BookTag.objects.filter(
+        book=OuterRef("pk"),
+        tag__in=[tag.pk, *spellings],
+        count__gte=OuterRef("ratings_count") / RATERS_PER_TAG,
+    )
+    return books.filter(Exists(links))
 
 
 def _links_of_genres(filters: Filters) -> QuerySet[BookGenre]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from django.db.models import F, Model, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, Model, OuterRef, QuerySet
+from django.db.models.functions import Coalesce
 from django.http import Http404, QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -31,7 +33,9 @@ SORT_NAMES = {
     "oldest": _("Oldest"),
     "title": _("Title"),
 }
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,4})?")
+# What a slug and a code of a language look like, whether or not a book has them.
+SLUG = r"^[-a-zA-Z0-9_]{1,50}$"
+LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,4})?$"
 
 Named = TypeVar("Named", bound=Model)
 
@@ -91,7 +95,7 @@ def read_filters(params: QueryDict) -> Filters:
     sorts = {*SORTS, BEST_MATCH} if query else set(SORTS)
     sort = params.get("sort", "")
     language = params.get("language", "")
-    if language and not _LANGUAGE.fullmatch(language):
+    if language and not re.fullmatch(LANGUAGE, language):
         raise Http404("There is no such language.")
     decade = params.get("decade", "")
     period = period_by_key(decade)
@@ -115,9 +119,20 @@ def read_query(typed: str) -> str:
 
 
 def _telling_tag(name: str) -> Tag | None:
+    """Return the tag, or the one that it is a synonym of, with the ids of all its `spellings`."""
     if not name:
         return None
-    tag = Tag.objects.filter(name=name).first() if "\0" not in name and is_telling(name) else None
+    tag = None
+    if "\0" not in name and is_telling(name):
+        asked = Tag.objects.filter(name=name, is_blocked=False).values(
+            meant=Coalesce("synonym_of_id", "id")
+        )
+        spellings = Tag.objects.filter(synonym_of=OuterRef("pk"), is_blocked=False)
+        tag = (
+            Tag.objects.filter(pk__in=asked, is_blocked=False)
+            .annotate(spellings=ArraySubquery(spellings.values("pk")))
+            .first()
+        )
     if tag is None:
         raise Http404("There is no such tag.")
     return tag

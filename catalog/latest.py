@@ -1,21 +1,25 @@
 """The newest books."""
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from catalog.models import Book
 from catalog.selectors import visible_books
 
 
-def newest_books(k: int, *, genre: str = "") -> list[Book]:
-    """Return the books published last, the latest year first and the most read of it first.
+def dated_books(*, genre: str = "") -> QuerySet[Book]:
+    """Return the books of which a year is known, of one genre when its slug is given.
 
-    Of one genre when its slug is given. A book without a year is not known to be new, and one
-    of a year to come is a mistake of the catalogue.
+    A book without a year is not known to be new, and one of a year to come is a mistake of the
+    catalogue.
     """
     books = visible_books().filter(publication_year__lte=timezone.now().year)
-    if genre:
-        books = books.filter(book_genres__genre__slug=genre)
+    return books.filter(book_genres__genre__slug=genre) if genre else books
+
+
+def newest_books(k: int, *, genre: str = "") -> list[Book]:
+    """Return the `dated_books` of the latest years, the most read of a year first."""
+    books = dated_books(genre=genre)
     ids = books.order_by(F("publication_year").desc(), "-ratings_count", "id").values("pk")[:k]
     found = visible_books().filter(pk__in=ids).defer("description", "search_text")
     return sorted(

@@ -2,12 +2,35 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
+from catalog.curation_models import Boost, CurationChange, EditorialEntry, EditorialList
+from catalog.merge_models import DifferentBooks
 from catalog.sort_keys import last_name_key, title_key
 from catalog.telling_tags import tag_label
+
+__all__ = [
+    "Author",
+    "Authorship",
+    "Book",
+    "BookGenre",
+    "BookTag",
+    "Boost",
+    "CatalogChange",
+    "CurationChange",
+    "DataImport",
+    "DifferentBooks",
+    "EditorialEntry",
+    "EditorialList",
+    "Genre",
+    "Series",
+    "Source",
+    "Tag",
+    "Volume",
+]
 
 
 class Source(models.TextChoices):
@@ -68,6 +91,26 @@ class Tag(models.Model):
     genre = models.ForeignKey(
         Genre, null=True, blank=True, on_delete=models.SET_NULL, related_name="tags"
     )
+    # A curator chose the genre, or that it is none: imports leave it alone.
+    genre_is_curated = models.BooleanField(db_default=False, default=False, editable=False)
+    # Another spelling of that tag, which stands for it wherever tags are shown or learned from.
+    synonym_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="synonyms"
+    )
+    # About the reader, not the book ("to-read"): shown nowhere, learned from nowhere. Beside these
+    # there are those that `catalog.telling_tags` leaves out by rule.
+    is_blocked = models.BooleanField("blocked", db_default=False, default=False)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(synonym_of__isnull=True) | ~Q(synonym_of=F("id")),
+                name="tag_is_no_synonym_of_itself",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["id"], name="tag_blocked", condition=Q(is_blocked=True)),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -101,6 +144,8 @@ class Book(models.Model):
     # ISO 639-2/B code as in goodbooks ("eng", "ger"); empty when unknown.
     language = models.CharField(max_length=8, blank=True)
     cover_url = models.URLField(max_length=300, blank=True)
+    # A curator's upload in the default storage, re-encoded; shown before `cover_url`.
+    cover = models.CharField(max_length=120, blank=True, editable=False)
     description = models.TextField(blank=True)
     description_source = models.CharField(
         max_length=16, choices=DescriptionSource.choices, blank=True, default=""
@@ -118,6 +163,19 @@ class Book(models.Model):
     stars_5 = models.PositiveIntegerField(default=0)
 
     is_hidden = models.BooleanField(default=False, help_text="Kept, but shown in no list.")
+    # What curators changed, by the names of `catalog.curation.books`: imports leave it alone.
+    curated = ArrayField(models.CharField(max_length=24), default=list, editable=False)
+    # The book that this one turned out to be: it has the opinions now. Written by
+    # `ratings.book_merges`; `catalog.merged` follows it.
+    merged_into = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="merged_books",
+        db_index=False,
+    )
     # Lower case, no accents: title, original title, series, authors, ISBNs. Written by services.
     search_text = models.TextField(blank=True, editable=False)
 
@@ -141,6 +199,14 @@ class Book(models.Model):
                 condition=Q(average_rating__isnull=True) | Q(average_rating__range=(0, 5)),
                 name="book_average_rating_in_0_to_5",
             ),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True) | Q(is_hidden=True),
+                name="book_merged_is_hidden",
+            ),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True) | ~Q(merged_into=F("id")),
+                name="book_merged_into_another",
+            ),
         ]
         indexes: ClassVar[list[models.Index]] = [
             # Counts and sorts what readers may see without reading the books themselves.
@@ -158,8 +224,15 @@ class Book(models.Model):
             ),
             models.Index(fields=["goodreads_book_id"], name="book_by_goodreads_id"),
             models.Index(fields=["isbn13"], name="book_by_isbn13"),
+            # Few: what an import has to spare.
+            models.Index(fields=["id"], name="book_curated", condition=~Q(curated=[])),
             # Nearly always empty: what every list has to leave out.
             models.Index(fields=["id"], name="book_hidden", condition=Q(is_hidden=True)),
+            models.Index(
+                fields=["merged_into"],
+                name="book_merged",
+                condition=Q(merged_into__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -253,11 +326,16 @@ class BookGenre(models.Model):
 
 
 class CatalogChange(models.Model):
-    """A statement that changed what books are found by; triggers write these, nobody takes any.
+    """A statement that changed what books are found by; triggers write these.
 
-    Rows are only ever added and their ids never come twice, so their number and sum tell every
+    Their ids never come twice, so how many there were ever and the sum of their ids tell every
     state that another session can see from every other, in whatever order transactions end.
+    `versions.fold_changes` puts one row in the place of many, which keeps both.
     """
+
+    # Of the changes that a row stands for: how many, and the sum of their ids. Null: itself alone.
+    number = models.BigIntegerField(null=True, editable=False)
+    total = models.BigIntegerField(null=True, editable=False)
 
     def __str__(self) -> str:
         return f"change {self.pk}"

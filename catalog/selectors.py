@@ -5,9 +5,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, F, OuterRef, Prefetch, QuerySet, prefetch_related_objects
-from django.db.models.functions import JSONObject
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    OuterRef,
+    Prefetch,
+    QuerySet,
+    prefetch_related_objects,
+)
+from django.db.models.functions import Coalesce, JSONObject
 
+from catalog.genre_names import genre_name
 from catalog.models import (
     Author,
     Authorship,
@@ -15,6 +24,7 @@ from catalog.models import (
     BookGenre,
     BookTag,
     DataImport,
+    Genre,
     Series,
     Volume,
 )
@@ -58,6 +68,20 @@ def load_cards(books: Iterable[Book], *, with_series: bool = True) -> None:
         )
 
 
+def genres_with_books() -> QuerySet[Genre]:
+    """Return the genres of which a book is shown: a built-in or a new catalogue has not all."""
+    # Asked genre by genre, which ends at each one's first book; the books have 25,000 genres.
+    # Without the hidden ones, of which there are few: joined to the others it would read all.
+    hidden = Book.objects.filter(is_hidden=True).values("pk")
+    shown = BookGenre.objects.filter(genre=OuterRef("pk")).exclude(book__in=hidden)
+    return Genre.objects.filter(Exists(shown))
+
+
+def genres_by_name() -> list[Genre]:
+    """Return the genres of which a book is shown, by their names in the language of the page."""
+    return sorted(genres_with_books(), key=lambda genre: genre_name(genre.name).casefold())
+
+
 def with_genres(books: QuerySet[Book]) -> QuerySet[Book]:
     """Give each book `genre_list`: {slug, name} of its genres, the most fitting first."""
     genres = BookGenre.objects.filter(book=OuterRef("pk")).order_by("-share", "genre_id")
@@ -76,14 +100,23 @@ def for_comparison(books: QuerySet[Book], *, with_texts: bool = False) -> QueryS
     `catalog.telling_tags` tells which mean something.
     """
     volumes = Volume.objects.filter(book=OuterRef("pk")).order_by("position")
-    tags = BookTag.objects.filter(
-        book=OuterRef("pk"), count__gte=OuterRef("ratings_count") / RATERS_PER_TAG
+    tags = allowed_tags(
+        BookTag.objects.filter(
+            book=OuterRef("pk"), count__gte=OuterRef("ratings_count") / RATERS_PER_TAG
+        )
     ).order_by("-count", "tag_id")
     return with_genres(books if with_texts else books.defer("description", "search_text")).annotate(
         series_ids=ArraySubquery(volumes.values("series_id")),
         series_names=ArraySubquery(volumes.values("series__name")),
-        tag_names=ArraySubquery(tags.values("tag__name")[:MAX_TAG_NAMES]),
+        tag_names=ArraySubquery(
+            tags.values(meant=Coalesce("tag__synonym_of__name", "tag__name"))[:MAX_TAG_NAMES]
+        ),
     )
+
+
+def allowed_tags(book_tags: QuerySet[BookTag]) -> QuerySet[BookTag]:
+    """Return those whose tag, and the one that it is a synonym of, no curator blocked."""
+    return book_tags.filter(tag__is_blocked=False).exclude(tag__synonym_of__is_blocked=True)
 
 
 def series_of(book: Book) -> list[SeriesVolumes]:
@@ -104,7 +137,12 @@ def series_of(book: Book) -> list[SeriesVolumes]:
 
 def volumes_of(series: Series) -> list[Volume]:
     """Return the visible volumes of a series, numbered ones first and in order."""
-    return list(_in_order(Volume.objects.filter(series=series)))
+    return list(volumes_in_order(series))
+
+
+def volumes_in_order(series: Series) -> QuerySet[Volume]:
+    """As `volumes_of`, to be read in part."""
+    return _in_order(Volume.objects.filter(series=series))
 
 
 def _in_order(volumes: QuerySet[Volume]) -> QuerySet[Volume]:

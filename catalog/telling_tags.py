@@ -7,6 +7,8 @@ without a tag, by the book.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
 
 from catalog.text import normalize
 
@@ -110,18 +112,36 @@ def telling_tags(names: Iterable[str], known: Iterable[str]) -> list[str]:
     known = list(known)
     seen = {_gist(name) for name in known}
     # "Tolkien" and "Harry Potter" tell nobody anything on the pages of their books.
-    words = {word for name in known for word in normalize(name).split() if len(word) > 3}
+    words = {word for name in known for word in _words(name)}
     kept: list[str] = []
     for name in names:
-        gist = _gist(name)
-        own_words = [word for word in normalize(name).split() if len(word) > 3]
-        if gist in seen or not is_telling(name) or (own_words and words.issuperset(own_words)):
+        said = _said_by(name)
+        if not said.is_telling or said.gist in seen or (said.words and said.words <= words):
             continue
-        seen.add(gist)
+        seen.add(said.gist)
         kept.append(name)
         if len(kept) == MAX_TAGS:
             break
     return kept
+
+
+class _Said(NamedTuple):
+    """What a tag says, whichever book it is of."""
+
+    is_telling: bool
+    gist: str
+    words: frozenset[str]
+
+
+# The same tags are at most books: a page of neighbours looks at 600.
+@lru_cache(maxsize=4096)
+def _said_by(name: str) -> _Said:
+    return _Said(is_telling(name), _gist(name), frozenset(_words(name)))
+
+
+def _words(name: str) -> list[str]:
+    """Return the words that may name an author, a series or a title."""
+    return [word for word in normalize(name).split() if len(word) > 3]
 
 
 def _gist(name: str) -> str:

@@ -73,7 +73,8 @@ def import_books(path: Path, source: str, report: FileReport, progress: Progress
     """Bring the books of `source`, their authors and their series to what books.csv says.
 
     Returns how many rows of other tables (authors, series and the links to them) were written.
-    What a curator alone decides stays: hidden books, descriptions, and books no longer listed.
+    What a curator decides stays: hidden books, descriptions, books no longer listed, and every
+    value that one changed by hand (docs/adr/0018).
     """
     header = read_header(path, TODAY, KAGGLE)
     progress.start("books.csv", path.stat().st_size)
@@ -91,6 +92,7 @@ def import_books(path: Path, source: str, report: FileReport, progress: Progress
     added, updated = _write_books(rows, source)
     written = _write_authors(rows)
     written += _write_series(rows)
+    _refresh_search_texts()
     report.settle(added=added, updated=updated)
     return written
 
@@ -234,6 +236,7 @@ def _write_books(rows: list[_Row], source: str) -> tuple[int, int]:
     execute("UPDATE stage_book SET source = %s", [source])
     execute("ANALYZE stage_book")
     match = "t.source = s.source AND t.external_id = s.external_id"
+    _spare_curated(match)
     updated = update_changed("catalog_book", "stage_book", match=match, columns=list(_COLUMNS))
     columns = ["source", "external_id", *_COLUMNS]
     defaults = model_defaults(Book, given=columns)
@@ -255,6 +258,38 @@ def _write_books(rows: list[_Row], source: str) -> tuple[int, int]:
     return added, updated
 
 
+def _spare_curated(match: str) -> None:
+    """Let the file say of a curated book what its curator said: two statements, few rows."""
+    execute("ALTER TABLE stage_book ADD COLUMN curated varchar[] NOT NULL DEFAULT '{}'")
+    kept = ", ".join(
+        f"{column} = CASE WHEN '{column}' = ANY (t.curated) THEN t.{column} ELSE s.{column} END"
+        for column in _COLUMNS
+        if column != "search_text"
+    )
+    # The text is made of parts that may be the curator's and parts that may not: made anew below.
+    execute(
+        f"UPDATE stage_book s SET curated = t.curated, search_text = t.search_text, {kept} "
+        f"FROM catalog_book t WHERE {match} AND NOT t.curated = '{{}}'"
+    )
+
+
+def _refresh_search_texts() -> None:
+    """Make the search text of the books that a curator changed."""
+    [(ids,)] = fetch("SELECT array_agg(book_id) FROM stage_book WHERE NOT curated = '{}'")
+    for book in Book.objects.filter(pk__in=ids or ()).prefetch_related(
+        "authorships__author", "volumes__series"
+    ):
+        text = book_search_text(
+            title=book.title,
+            original_title=book.original_title,
+            series=[volume.series.name for volume in book.volumes.all()],
+            authors=[authorship.author.name for authorship in book.authorships.all()],
+            isbns=[book.isbn10, book.isbn13],
+        )
+        if text != book.search_text:
+            Book.objects.filter(pk=book.pk).update(search_text=text)
+
+
 def _write_authors(rows: list[_Row]) -> int:
     create_stage("stage_authorship", "external_id bigint, name text, position smallint")
     copy_rows(
@@ -267,6 +302,7 @@ def _write_authors(rows: list[_Row]) -> int:
         "SELECT b.book_id, n.id AS author_id, s.position FROM stage_authorship s "
         "JOIN stage_book b USING (external_id) JOIN catalog_author n USING (name)",
         ["book_id", "author_id", "position"],
+        but_curated="authors",
     )
 
 
@@ -289,6 +325,7 @@ def _write_series(rows: list[_Row]) -> int:
         "SELECT b.book_id, n.id AS series_id, s.label, s.number, s.position FROM stage_volume s "
         "JOIN stage_book b USING (external_id) JOIN catalog_series n USING (name)",
         ["book_id", "series_id", "label", "number", "position"],
+        but_curated="series",
     )
 
 
@@ -302,9 +339,16 @@ def _write_names(table: str, stage: str) -> int:
     )
 
 
-def _mirror(table: str, query: str, columns: list[str]) -> int:
-    stage = f"stage_of_{table}"
-    execute(f"DROP TABLE IF EXISTS pg_temp.{stage}")
-    execute(f"CREATE TEMPORARY TABLE {stage} ON COMMIT DROP AS {query}")
+def _mirror(table: str, query: str, columns: list[str], *, but_curated: str) -> int:
+    stage, owners = f"stage_of_{table}", f"stage_owners_of_{table}"
+    for name in (stage, owners):
+        execute(f"DROP TABLE IF EXISTS pg_temp.{name}")
+    spared = f"NOT '{but_curated}' = ANY (b.curated)"
+    execute(f"CREATE TEMPORARY TABLE {stage} ON COMMIT DROP AS {query} WHERE {spared}")
+    execute(
+        f"CREATE TEMPORARY TABLE {owners} ON COMMIT DROP AS "
+        f"SELECT book_id FROM stage_book b WHERE {spared}"
+    )
     execute(f"ANALYZE {stage}")
-    return mirror_links(table, stage, columns=columns, owners="stage_book")
+    execute(f"ANALYZE {owners}")
+    return mirror_links(table, stage, columns=columns, owners=owners)

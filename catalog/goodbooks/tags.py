@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from catalog.genres import GENRES, GENRES_PER_BOOK, MIN_SHARE, genre_of_tag
+from catalog.book_genres import derive_genres
+from catalog.genres import GENRES, genre_of_tag
 from catalog.goodbooks.bulk import (
     copy_rows,
     create_stage,
@@ -21,7 +22,7 @@ from catalog.goodbooks.progress import Progress
 from catalog.goodbooks.records import read_table
 from catalog.goodbooks.report import FileReport
 from catalog.goodbooks.titles import collapse_spaces
-from catalog.goodbooks.upserts import insert_missing, mirror_links, update_changed
+from catalog.goodbooks.upserts import insert_missing, update_changed
 
 _NAME_LENGTH = 120
 _MAX_COUNT = (1 << 31) - 1
@@ -115,8 +116,7 @@ def import_book_tags(
 def update_genres(source: str) -> int:
     """Bring genres, what tags count as them, and the books' genres to `catalog.genres`.
 
-    A book's share of a genre is the part of its genre shelvings that name it. Returns how many
-    rows were written.
+    What a curator said of a tag or of a book's genres stays. Returns how many rows were written.
     """
     create_stage("stage_genre", "slug text, name text")
     copy_rows("stage_genre", ["slug", "name"], ((genre.slug, genre.name) for genre in GENRES))
@@ -144,30 +144,9 @@ def update_genres(source: str) -> int:
         "UPDATE stage_tag_genre s SET genre_id = g.id FROM catalog_genre g WHERE g.slug = s.slug"
     )
     written += update_changed(
-        "catalog_tag", "stage_tag_genre", match="t.id = s.tag_id", columns=["genre_id"]
+        "catalog_tag",
+        "stage_tag_genre",
+        match="t.id = s.tag_id AND NOT t.genre_is_curated",
+        columns=["genre_id"],
     )
-    create_stage("stage_source_book", "book_id bigint")
-    execute("INSERT INTO stage_source_book SELECT id FROM catalog_book WHERE source = %s", [source])
-    create_stage("stage_book_genre", "book_id bigint, genre_id bigint, share double precision")
-    execute(
-        """WITH shelvings AS (
-               SELECT book_id, genre_id, sum(count) AS n
-               FROM catalog_booktag bt JOIN catalog_tag t ON t.id = bt.tag_id
-               JOIN stage_source_book USING (book_id)
-               WHERE genre_id IS NOT NULL GROUP BY book_id, genre_id
-           ), shares AS (
-               SELECT book_id, genre_id, n::float8 / sum(n) OVER book AS share,
-                      row_number() OVER (book ORDER BY n DESC, genre_id) AS place
-               FROM shelvings WINDOW book AS (PARTITION BY book_id)
-           )
-           INSERT INTO stage_book_genre
-           SELECT book_id, genre_id, share FROM shares WHERE place <= %s AND share >= %s""",
-        [GENRES_PER_BOOK, MIN_SHARE],
-    )
-    execute("ANALYZE stage_book_genre")
-    return written + mirror_links(
-        "catalog_bookgenre",
-        "stage_book_genre",
-        columns=["book_id", "genre_id", "share"],
-        owners="stage_source_book",
-    )
+    return written + derive_genres("source = %s", [source])

@@ -1,7 +1,6 @@
 """The index of the catalogue as it is now, in this process."""
 
 import logging
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +16,7 @@ from catalog.models import Authorship, Book, Volume
 from catalog.search.finding import Matches, look_up, titles_like
 from catalog.search.index import Entry, Index, Kind, entry_of
 from catalog.search.words import words_of_name, words_of_search_text
-from catalog.versions import Version, catalog_version
+from catalog.versions import PerVersion
 
 logger = logging.getLogger(__name__)
 
@@ -26,55 +25,35 @@ _REMEMBERED = 64
 
 @dataclass(frozen=True)
 class _Held:
-    version: Version
     index: Index
     look_up: Callable[[str], Matches]
 
-
-class _Holder:
-    """Keeps the index of one version of the catalogue and makes it again for another.
-
-    Requests that come meanwhile wait: what a curator has changed is never found as it was.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: _Held | None = None
-
-    def look_up(self, query: str) -> Matches:
-        return self._current().look_up(query)
-
-    def titles_like(self, title: str) -> Matches:
-        return titles_like(self._current().index, title)
-
-    def _current(self) -> "_Held":
-        version = catalog_version()
-        held = self._held
-        if held and held.version == version:
-            return held
-        has_waited = not self._lock.acquire(blocking=False)
-        if has_waited:
-            self._lock.acquire()
-        try:
-            # Read before the rows: what changes between the two is noticed next time.
-            version = catalog_version() if has_waited else version
-            if self._held and self._held.version == version:
-                return self._held
-            start = time.perf_counter()
-            index = Index(_entries())
-            # The pages of a list and its filters ask the same again.
-            remembering = lru_cache(maxsize=_REMEMBERED)(partial(look_up, index))
-            held = self._held = _Held(version, index, remembering)
-        finally:
-            self._lock.release()
+    @classmethod
+    def of_the_catalogue(cls) -> "_Held":
+        start = time.perf_counter()
+        index = Index(_entries())
         seconds = time.perf_counter() - start
         logger.info("search: indexed %d names in %.2f s", len(index), seconds)
-        return held
+        # The pages of a list and its filters ask the same again.
+        return cls(index, lru_cache(maxsize=_REMEMBERED)(partial(look_up, index)))
+
+
+class _Holder:
+    """Answers from the index of the catalogue as it is now."""
+
+    def __init__(self) -> None:
+        self._held = PerVersion(_Held.of_the_catalogue)
+
+    def look_up(self, query: str) -> Matches:
+        return self._held.current().look_up(query)
+
+    def titles_like(self, title: str) -> Matches:
+        return titles_like(self._held.current().index, title)
 
     def warm_up(self) -> None:
         """Make the index before the first reader waits for it; without a database, later."""
         try:
-            self._current()
+            self._held.current()
         except DatabaseError as error:
             logger.warning("search: the catalogue is not indexed yet: %s", error)
         finally:

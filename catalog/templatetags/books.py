@@ -30,7 +30,12 @@ def cover(book: Book, size: str = "card", lazy: bool = True) -> dict[str, Any]:
 
 
 def photo_url(book: Book) -> str:
-    """Return the address of the cover's photograph, "" when there is none that may be shown."""
+    """Return the address of the cover's picture, "" when there is none that may be shown.
+
+    A curator's upload comes before the data set's, and from this site.
+    """
+    if book.cover:
+        return reverse("uploaded_cover", args=[book.pk, book.cover.rpartition("/")[2]])
     allowed = settings.COVERS_ENABLED and any(
         book.cover_url.startswith(f"{host.rstrip('/')}/") for host in settings.COVER_HOSTS
     )

@@ -9,6 +9,7 @@ from django.urls import reverse
 from catalog.models import Author, Authorship, Book, CatalogChange, Series, Volume
 from catalog.search.current import _Holder
 from catalog.tests.factories import BookFactory
+from catalog.versions import catalog_version, fold_changes
 
 
 @pytest.fixture
@@ -58,6 +59,8 @@ def test_a_book_that_a_curator_hides_is_found_no_more(client, processes):
     answer = client.post(
         reverse("admin:catalog_book_change", args=[book.pk]),
         {
+            "title": "Solaris",
+            "authors_text": "Stanislaw Lem",
             "publication_year": "",
             "language": "",
             "is_hidden": "on",
@@ -88,25 +91,60 @@ def test_one_query_tells_that_nothing_changed(processes, django_assert_num_queri
         processes[0].look_up("solaris")
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_transaction_that_ends_after_a_later_one_is_noticed(processes):
+@pytest.fixture
+def another_session():
+    """A connection of another process, in a transaction."""
     params = connection.get_connection_params()
     params.pop("cursor_factory", None)
     params.pop("context", None)
-    slow = psycopg2.connect(**params)
-    try:
-        with slow.cursor() as cursor:
-            cursor.execute("INSERT INTO catalog_author (name) VALUES ('Slow')")
-        book = BookFactory(title="Solaris", authors=["Quick"])
-        assert found(processes, "quick") == [(book.pk,)] * 2
-        with slow.cursor() as cursor:
-            cursor.execute("UPDATE catalog_book SET title = 'Eden', search_text = 'eden'")
-        assert found(processes, "eden") == [()] * 2
-        slow.commit()
-        assert found(processes, "eden") == [(book.pk,)] * 2
-    finally:
-        slow.close()
+    other = psycopg2.connect(**params)
+    yield other
+    other.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_ends_after_a_later_one_is_noticed(processes, another_session):
+    slow = another_session
+    with slow.cursor() as cursor:
+        cursor.execute("INSERT INTO catalog_author (name) VALUES ('Slow')")
+    book = BookFactory(title="Solaris", authors=["Quick"])
+    assert found(processes, "quick") == [(book.pk,)] * 2
+    with slow.cursor() as cursor:
+        cursor.execute("UPDATE catalog_book SET title = 'Eden', search_text = 'eden'")
+    assert found(processes, "eden") == [()] * 2
+    slow.commit()
+    assert found(processes, "eden") == [(book.pk,)] * 2
     # An emptied catalogue, too, is another one.
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE catalog_book CASCADE")
     assert found(processes, "eden") == [()] * 2
+
+
+@pytest.mark.django_db
+def test_folded_changes_are_one_row_and_the_same_version():
+    assert (catalog_version(), fold_changes()) == ((0, 0), 0)
+    seen = {catalog_version()}
+    for _ in range(3):
+        BookFactory(authors=["Lem"])
+        before = catalog_version()
+        assert before not in seen
+        assert fold_changes() == before[0]
+        assert catalog_version() == before
+        assert CatalogChange.objects.count() == 1
+        seen.add(before)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_that_folding_could_not_see_is_noticed(processes, another_session):
+    book = BookFactory(title="Solaris")
+    with another_session.cursor() as cursor:
+        # Begun before the changes are folded, ended after it.
+        cursor.execute("UPDATE catalog_book SET title = 'Eden', search_text = 'eden'")
+    BookFactory(title="Fiasco")
+    assert found(processes, "solaris") == [(book.pk,)] * 2
+    number, total = catalog_version()
+    fold_changes()
+    another_session.commit()
+    assert catalog_version() > (number, total)
+    assert found(processes, "eden") == [(book.pk,)] * 2
+    assert (fold_changes(), CatalogChange.objects.count()) == (number + 1, 1)

@@ -1,0 +1,1 @@
+"""What curators do to the catalogue: every change is written into a journal and can be undone."""
