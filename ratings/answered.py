@@ -34,7 +34,7 @@ def answer_once(
     KeyReused
         When the key came with another request in the last day.
     """
-    with transaction.atomic(savepoint=False):
+    with transaction.atomic():
         User.objects.select_for_update(no_key=True).filter(pk=user.pk).values("pk").first()
         now = timezone.now()
         known = AnsweredRequest.objects.filter(user=user, key=key).first()

@@ -16,6 +16,7 @@ from ratings.opinions import opinions_of
 from ratings.settled import settled_books
 
 MAX_NEXT_LENGTH = 1000
+MAX_LIST_ID_LENGTH = 2000
 # What a page listens for to renew what it made from opinions. Detail: {"book": id}, and of a row
 # of a list {"row": its place}.
 OPINION_CHANGED = "opinion-changed"
@@ -43,6 +44,7 @@ def answer(request: HttpRequest, book: Book, part: str) -> HttpResponse:
             "mark": marked_for(request, [book])[0],
             "large": "large" in looks,
             "removable": "removable" in looks,
+            "list_id": list_of(request),
         }
     response = render(request, "ratings/_answer.html", context)
     if context.get("is_row") and context["settled"] is None:
@@ -67,6 +69,12 @@ def return_address(request: HttpRequest, book: Book) -> str:
     )
     page = wanted.split("#")[0] if safe else book.get_absolute_url()
     return f"{page or book.get_absolute_url()}#book-{book.pk}"
+
+
+def list_of(request: HttpRequest) -> str:
+    """Return what a form says is the id of the list that it stands in; "" for none."""
+    list_id = request.POST.get("list", "")
+    return list_id if len(list_id) <= MAX_LIST_ID_LENGTH else ""
 
 
 def _is_htmx(request: HttpRequest) -> bool:

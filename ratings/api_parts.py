@@ -1,42 +1,27 @@
 """What the API's doors to a reader's own things share."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.parameters import one_of, read_params, whole_number
+from accounts.private_view import PrivateView
 from accounts.requests import ReaderApiRequest
 from catalog.models import Authorship, Book
 from ratings.errors import BookGone
 
 # As many as there are in the largest key of a row, so that nothing else reaches the database.
 MAX_ID = 2**63 - 1
-
-
-def as_whole_number(value: object) -> int | None:
-    """Return a number of JSON that is whole; None for everything else, texts and True included."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    # 4.0 is whole to JSON; infinity and NaN are not.
-    return int(value) if isinstance(value, int) or value.is_integer() else None
-
-
-class WholeNumberField(serializers.IntegerField):
-    """A number, not a text that looks like one: DRF would take "4.0" and Arabic digits too."""
-
-    def to_internal_value(self, data: Any) -> int:
-        number = as_whole_number(data)
-        if number is None:
-            self.fail("invalid")
-        return number
 
 
 # For operations that may answer 404 for what no address names.
@@ -47,17 +32,16 @@ NOT_FOUND = {
 }
 
 
-class PersonalView(APIView):
-    """A door to what only the reader may see: no cache keeps an answer, whatever it says."""
+class PersonalView(PrivateView):
+    """A door to what a reader thinks of books, which may be taken away meanwhile."""
 
     request: ReaderApiRequest
 
-    def finalize_response(
-        self, request: Request, response: Any, *args: Any, **kwargs: Any
-    ) -> Response:
-        answer = super().finalize_response(request, response, *args, **kwargs)
-        answer["Cache-Control"] = "private, no-store"
-        return answer
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        # Told in JSON, whatever the door itself answers with.
+        request.accepted_renderer = JSONRenderer()
+        request.accepted_media_type = JSONRenderer.media_type
+        return super().options(request, *args, **kwargs)
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, BookGone):
@@ -71,8 +55,11 @@ def visible_book(book_id: int) -> Book:
 
 
 def known_book(book_id: int) -> Book:
-    """Return a book to take something back of: a hidden one still counts in the reader's lists."""
-    return get_object_or_404(Book, pk=book_id)
+    """Return a book to take something back of: a hidden one still counts in the reader's lists.
+
+    Not one that was merged: the opinions on it are another's now, where its address leads.
+    """
+    return get_object_or_404(Book, pk=book_id, merged_into=None)
 
 
 def with_listed_books(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -98,23 +85,30 @@ class ListedBook(serializers.Serializer):
 
 
 class NewestFirst(CursorPagination):
-    """Pages in the order in which rows were added, the newest first.
+    """Pages in the order in which rows were added, the newest first unless asked otherwise.
+
+    The first of `ORDERINGS` is that of who asks for none.
 
     They look like the catalogue's (`bookrec_site.pagination`).
     """
 
     ordering = "-id"
+    ORDERINGS: ClassVar[dict[str, str]] = {"newest": "-id", "oldest": "id"}
+    ordered_by = "By when they were added."
     page_size = 20
     page_size_query_param = "page_size"
+    parameters = (OpenApiParameter("page_size", int), OpenApiParameter("cursor", str))
     max_page_size = 100
 
+    def get_ordering(self, request: Request, queryset: Any, view: APIView) -> tuple[str, ...]:
+        parameter = OpenApiParameter("ordering", str, enum=[*self.ORDERINGS])
+        name = one_of(read_params(request, [parameter]), "ordering", self.ORDERINGS)
+        return (self.ORDERINGS[name or next(iter(self.ORDERINGS))],)
+
     def get_page_size(self, request: Request) -> int:
-        text = request.query_params.get("page_size", "")
-        if not text:
-            return self.page_size
-        if not (text.isascii() and text.isdigit()) or len(text) > 400 or int(text) == 0:
-            raise ValidationError({"page_size": ["This is a whole number of 1 or more."]})
-        return min(int(text), self.max_page_size)
+        params = read_params(request, self.parameters)
+        size = whole_number(params, "page_size", low=1, high=None, default=self.page_size)
+        return min(size, self.max_page_size)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         cursor = super().decode_cursor(request)
@@ -140,4 +134,18 @@ class NewestFirst(CursorPagination):
         for parameter in parameters:
             if parameter["name"] == self.page_size_query_param:
                 parameter["schema"] |= {"minimum": 1, "default": self.page_size}
-        return parameters
+        schema = {
+            "type": "string",
+            "enum": [*self.ORDERINGS],
+            "default": next(iter(self.ORDERINGS)),
+        }
+        return [
+            *parameters,
+            {
+                "name": "ordering",
+                "in": "query",
+                "required": False,
+                "description": self.ordered_by,
+                "schema": schema,
+            },
+        ]

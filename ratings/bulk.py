@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
+from catalog.merged import hold_books
 from catalog.selectors import visible_books
 from ratings.errors import (
     BookGone,
@@ -215,6 +216,9 @@ def _edit(user: User, book_ids: Iterable[int]) -> Iterator[list[int]]:
     try:
         with transaction.atomic():
             _lock(user)
+            book_ids = set(book_ids)
+            # A book that is merged meanwhile is no more to be seen, and told as unknown.
+            hold_books(book_ids)
             yield _chosen(book_ids)
     except IntegrityError as error:
         # Foreign keys are checked at the commit.

@@ -137,3 +137,7 @@ class KeyReused(RatingError):
 
     def __init__(self) -> None:
         super().__init__("This Idempotency-Key came with another request; take a new one.")
+
+
+class MergeNotPossible(RatingError):
+    """Two books that cannot be merged, or a merge that cannot be undone; told in the admin."""

@@ -24,6 +24,7 @@ from accounts.open_sessions import open_sessions
 from accounts.selectors import live_tokens
 from catalog.models import Book
 from catalog.selectors import load_cards
+from ratings.export_tables import ExportTable, added_tables
 from ratings.library_import.formulas import harmless
 from ratings.library_import.goodreads import ABANDONED
 from ratings.library_import.goodreads import READ as READ_SHELF
@@ -64,7 +65,7 @@ shelves.csv                    what stands on your shelves
 reading.csv                    what you have read, and when you finished it
 notes.csv                      your private notes
 not_interested.csv             books you do not want to see
-goodreads_library_export.csv   your library in the form of a Goodreads export
+%(tables)sgoodreads_library_export.csv   your library in the form of a Goodreads export
 
 A cell that a spreadsheet would take for a formula begins with an apostrophe. Times are in UTC.
 """
@@ -98,18 +99,27 @@ def export_archive(user: User) -> IO[bytes]:
 
     Whatever there is of books is written to disk as it is read, so memory is bounded.
     """
-    account = account_in_words(user)
+    account, tables = account_in_words(user), added_tables()
+    about = "".join(f"{table.file_name:<31}{table.about}\n" for table in tables)
     result = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller's
     with ExitStack() as stack:
         parts: dict[str, IO[str]] = {
             name: stack.enter_context(
                 SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", newline="")
             )
-            for name in (*_FILES, "goodreads_library_export.csv", "bookrec.json")
+            for name in (
+                *_FILES,
+                *(table.file_name for table in tables),
+                "goodreads_library_export.csv",
+                "bookrec.json",
+            )
         }
         _write_books(user, account, parts)
+        for table in tables:
+            _write_table(user, table, parts)
+        parts["bookrec.json"].write("\n}\n")
         with zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("read_me.txt", _READ_ME)
+            archive.writestr("read_me.txt", _READ_ME % {"tables": about})
             archive.writestr("account.csv", _account_csv(account))
             for name, part in parts.items():
                 part.seek(0)
@@ -152,8 +162,11 @@ def account_in_words(user: User) -> dict[str, Any]:
         "API tokens": [
             {
                 "begins with": token.token_key,
+                "name": token.name,
+                "scope": token.scope,
                 "made": _iso(token.created),
                 "ends": _iso(token.expiry),
+                "last used": _iso(token.last_used_at),
             }
             for token in live_tokens(user)
         ],
@@ -198,7 +211,21 @@ def _write_books(user: User, account: dict[str, Any], parts: Mapping[str, IO[str
             tables[name].writerow(harmless(cell) for cell in (*known.in_words(), *row))
         if known.state.keys() - {DISMISSED}:
             goodreads.writerow(harmless(cell) for cell in _goodreads_row(known))
-    document.write("\n ]\n}\n")
+    document.write("\n ]")
+
+
+def _write_table(user: User, table: ExportTable, parts: Mapping[str, IO[str]]) -> None:
+    """Fill the part of another app's table, and append it to the document."""
+    writer, document = csv.writer(parts[table.file_name]), parts["bookrec.json"]
+    writer.writerow(table.columns)
+    document.write(f",\n {json.dumps(table.key)}: [")
+    between = "\n"
+    for row in table.rows(user):
+        writer.writerow(harmless(cell) for cell in row)
+        cells = dict(zip(table.columns, row, strict=True))
+        document.write(between + json.dumps(cells, ensure_ascii=False))
+        between = ",\n"
+    document.write("\n ]")
 
 
 def _books_of(user: User) -> Iterator[_Known]:

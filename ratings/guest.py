@@ -6,11 +6,12 @@ from typing import Any
 from django.contrib.sessions.backends.base import SessionBase
 
 from accounts.models import User
+from catalog.merged import survivors
 from catalog.models import Book
 from catalog.selectors import visible_books
 from ratings.errors import InvalidStars, TooManyGuestRatings
 from ratings.opinions import Opinions
-from ratings.services import rate_new_books
+from ratings.services import announce_list, rate_new_books
 
 # {book id as text: stars}; JSON has no other keys.
 SESSION_KEY = "guest_stars"
@@ -36,13 +37,23 @@ def guest_stars(session: SessionBase) -> dict[int, int]:
     """Return the guest's stars by book id, as far as they still mean something.
 
     A session may be weeks old: books that were deleted or hidden since are left out, and so is
-    whatever is no book id with 1..5 stars. Costs one query, none for a guest without stars.
+    whatever is no book id with 1..5 stars. Those of a book that was merged are the other's, if
+    that has none. Costs one query, none for a guest without stars.
     """
     stars = stars_in_session(session)
     if not stars:
         return {}
-    shown = set(visible_books().filter(pk__in=stars).values_list("pk", flat=True))
-    return {book: given for book, given in stars.items() if book in shown}
+    books = Book.objects.filter(pk__in=stars).values_list("pk", "is_hidden", "merged_into_id")
+    into = {pk: other or pk for pk, is_hidden, other in books if other or not is_hidden}
+    if any(pk != other for pk, other in into.items()):
+        ends = survivors()
+        shown = set(visible_books().filter(pk__in=ends.values()).values_list("pk", flat=True))
+        into = {pk: ends.get(pk, pk) for pk in into if pk not in ends or ends[pk] in shown}
+    found = {book: given for book, given in stars.items() if into.get(book) == book}
+    for book, given in stars.items():
+        if book in into:
+            found.setdefault(into[book], given)
+    return found
 
 
 def guest_opinions(session: SessionBase) -> Opinions:
@@ -51,8 +62,8 @@ def guest_opinions(session: SessionBase) -> Opinions:
     return Opinions(stars=dict(sorted(stars.items())), read=frozenset(stars))
 
 
-def rate_as_guest(session: SessionBase, *, book: Book, stars: int) -> None:
-    """Keep a guest's stars for this visit.
+def rate_as_guest(session: SessionBase, *, book: Book, stars: int, list_id: str = "") -> None:
+    """Keep a guest's stars for this visit; `list_id` as in `rate_book`.
 
     Raises
     ------
@@ -67,6 +78,8 @@ def rate_as_guest(session: SessionBase, *, book: Book, stars: int) -> None:
     if book.pk not in kept and len(kept) >= MAX_RATINGS:
         raise TooManyGuestRatings(MAX_RATINGS)
     _keep(session, kept | {book.pk: stars})
+    if list_id:
+        announce_list(user=None, book=book, stars=stars, list_id=list_id)
 
 
 def remove_guest_rating(session: SessionBase, *, book: Book) -> bool:

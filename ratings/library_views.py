@@ -175,17 +175,18 @@ def library_import_row(request: ReaderRequest, import_id: int, line: int) -> Htt
 
 
 def _decide(request: ReaderRequest, row: ImportRow) -> HttpResponse:
+    rows = ImportRow.objects.filter(pk=row.pk)
     action, book_id = request.POST.get("action", ""), request.POST.get("book", "")
     try:
         if action == "skip":
-            skip_row(row=row)
+            skip_row(rows=rows)
             messages.success(request, _("“%(title)s” is skipped.") % {"title": row.title})
         elif action == "reopen":
-            reopen_row(row=row)
+            reopen_row(rows=rows)
             return redirect("library_import_row", row.library_import_id, row.line)
         elif book_id.isascii() and book_id.isdecimal() and len(book_id) <= 18:
             book: Book = get_object_or_404(visible_books(), pk=int(book_id))
-            choose_book(row=row, book=book)
+            choose_book(rows=rows, book=book)
             messages.success(request, _("“%(title)s” is in your library.") % {"title": book.title})
         else:
             messages.error(request, _("Nothing was changed: please choose a book."))

@@ -9,13 +9,16 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Book
 from ratings.import_models import ImportFile, ImportRow, LibraryImport
+from ratings.merge_models import BookMerge, MergedOpinion
 
 __all__ = [
     "AnsweredRequest",
+    "BookMerge",
     "Dismissal",
     "ImportFile",
     "ImportRow",
     "LibraryImport",
+    "MergedOpinion",
     "Note",
     "Rating",
     "Reading",

@@ -10,6 +10,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView
 from rest_framework.response import Response
 
+from accounts.fields import TextField, WholeNumberField
 from accounts.requests import ReaderApiRequest
 from ratings.api_parts import (
     MAX_ID,
@@ -17,7 +18,6 @@ from ratings.api_parts import (
     ListedBook,
     NewestFirst,
     PersonalView,
-    WholeNumberField,
     known_book,
     visible_book,
     with_listed_books,
@@ -141,20 +141,30 @@ class DismissalView(PersonalView):
 
 
 class NoteInput(serializers.Serializer):
-    text = serializers.CharField(max_length=Note.MAX_LENGTH)
-
-    def to_internal_value(self, data: object) -> dict[str, str]:
-        # DRF would write a number down as a text.
-        if isinstance(data, dict) and isinstance(data.get("text"), int | float):
-            raise serializers.ValidationError({"text": ["Not a valid string."]})
-        fields: dict[str, str] = super().to_internal_value(data)
-        return fields
+    text = TextField(max_length=Note.MAX_LENGTH)
 
 
 class NoteOutput(serializers.Serializer):
     book = serializers.IntegerField(source="book_id")
     text = serializers.CharField()
     updated_at = serializers.DateTimeField()
+
+
+class ListedNote(ListedBook):
+    text = serializers.CharField()
+    updated_at = serializers.DateTimeField()
+
+
+@extend_schema_view(get=extend_schema(operation_id="list_notes"))
+class NotesView(PersonalView, ListAPIView):
+    """What the reader wrote of books, for nobody else, the latest book first."""
+
+    serializer_class = ListedNote
+    pagination_class = NewestFirst
+    queryset = Note.objects.none()
+
+    def get_queryset(self) -> Any:
+        return with_listed_books(Note.objects.filter(user=self.request.user))
 
 
 class NoteView(PersonalView):

@@ -1,38 +1,30 @@
 """API doors to all of a reader's stars: the list, and many books at once."""
 
-import re
-from collections import Counter
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import (
-    OpenApiParameter,
-    OpenApiResponse,
-    extend_schema,
-    extend_schema_view,
-)
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
-from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.response import Response
 
+from accounts.fields import as_whole_number
 from accounts.requests import ReaderApiRequest
 from accounts.throttling import CostlyThrottle, ReaderThrottle
-from ratings.answered import answer_once, digest_of
 from ratings.api import BookRatingView
 from ratings.api_parts import (
     MAX_ID,
     ListedBook,
     NewestFirst,
     PersonalView,
-    as_whole_number,
     with_listed_books,
 )
-from ratings.errors import KeyReused
-from ratings.models import AnsweredRequest, Rating
-from ratings.rating_many import MAX_ROWS, Row, RowResult, rate_many
+from ratings.bulk_answers import RowAnswer, rows_answered, rows_sent
+from ratings.keyed_requests import KEY_PARAMETER, KEY_REUSED, done_once
+from ratings.models import Rating
+from ratings.rating_many import MAX_ROWS, Row, rate_many
 
-KEY_HEADER = "Idempotency-Key"
+_RESULTS = ("created", "updated", "unchanged")
+_EXAMPLE = '{"book": 1, "stars": 5}'
 
 
 class ListedRating(ListedBook):
@@ -74,14 +66,8 @@ class BulkInput(serializers.Serializer):
     ratings = serializers.ListField(child=BulkRow(), min_length=1, max_length=MAX_ROWS)
 
 
-class BulkResult(serializers.Serializer):
-    # Place among the rows that were sent, from 0.
-    index = serializers.IntegerField()
-    # Null when the row names none.
-    book = serializers.IntegerField(allow_null=True)
-    result = serializers.ChoiceField(choices=["created", "updated", "unchanged", "error"])
-    # Of errors only.
-    reason = serializers.CharField(required=False)
+class BulkResult(RowAnswer):
+    result = serializers.ChoiceField(choices=[*_RESULTS, "error"])
 
 
 class BulkAnswer(serializers.Serializer):
@@ -92,74 +78,32 @@ class BulkAnswer(serializers.Serializer):
     results = BulkResult(many=True)
 
 
-class KeyOfAnotherRequest(APIException):
-    status_code = 422
-    default_code = "key_reused"
-
-
 class BulkRatingsView(PersonalView):
     throttle_classes = (ReaderThrottle, CostlyThrottle)
 
     @extend_schema(
         operation_id="rate_books",
         request=BulkInput,
-        responses={
-            200: BulkAnswer,
-            (422, "application/problem+json"): OpenApiResponse(
-                OpenApiTypes.OBJECT, description="The key came with another request."
-            ),
-        },
-        parameters=[
-            OpenApiParameter(
-                KEY_HEADER,
-                {"type": "string", "pattern": "^[!-~]{1,255}$"},
-                OpenApiParameter.HEADER,
-                description=(
-                    "Chosen by you: 1 to 255 printable ASCII characters, no spaces. The same "
-                    "request with the same key in 24 hours is not done again but answered as at "
-                    "first, with the header Idempotency-Replayed; another request with this key is "
-                    "refused with 422."
-                ),
-            )
-        ],
+        responses={200: BulkAnswer, **KEY_REUSED},
+        parameters=[KEY_PARAMETER],
     )
     def post(self, request: ReaderApiRequest) -> Response:
         """Rate up to 1,000 books at once, each with a result of its own.
 
         A row that is wrong has the result "error" with a reason; the others are done.
         """
-        rows = _rows(request.data)
-        key = request.headers.get(KEY_HEADER)
-        if key is None:
-            return Response(_answer(rate_many(user=request.user, rows=rows)))
-        if not re.fullmatch(rf"[!-~]{{1,{AnsweredRequest.MAX_KEY_LENGTH}}}", key):
-            raise ValidationError({KEY_HEADER: ["1 to 255 printable ASCII characters, no spaces."]})
-        try:
-            answer, is_old = answer_once(
-                user=request.user,
-                key=key,
-                digest=digest_of(
-                    request.path, [(row.book_id, row.stars, row.reason) for row in rows]
-                ),
-                work=lambda: _answer(rate_many(user=request.user, rows=rows)),
-            )
-        except KeyReused as error:
-            raise KeyOfAnotherRequest(str(error)) from error
-        return Response(answer, headers={"Idempotency-Replayed": "true"} if is_old else None)
-
-
-def _rows(body: object) -> list[Row]:
-    rows = body.get("ratings") if isinstance(body, dict) else None
-    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_ROWS:
-        raise ValidationError(
-            {"ratings": [f'A list of 1 to {MAX_ROWS} rows like {{"book": 1, "stars": 5}}.']}
+        rows = [_row(row) for row in rows_sent(request.data, "ratings", MAX_ROWS, _EXAMPLE)]
+        answer, headers = done_once(
+            request,
+            [(row.book_id, row.stars, row.reason) for row in rows],
+            lambda: rows_answered(rate_many(user=request.user, rows=rows), _RESULTS),
         )
-    return [_row(row) for row in rows]
+        return Response(answer, headers=headers)
 
 
 def _row(row: object) -> Row:
     if not isinstance(row, dict):
-        return Row(reason='A row is an object like {"book": 1, "stars": 5}.')
+        return Row(reason=f"A row is an object like {_EXAMPLE}.")
     book_id, stars = as_whole_number(row.get("book")), as_whole_number(row.get("stars"))
     if book_id is None:
         return Row(reason="book is the id of a book, a whole number.")
@@ -168,18 +112,3 @@ def _row(row: object) -> Row:
     if stars is None or not 1 <= stars <= 5:
         return Row(book_id, reason="stars is a whole number from 1 to 5.")
     return Row(book_id, stars)
-
-
-def _answer(results: list[RowResult]) -> dict[str, Any]:
-    counts = Counter(told.result for told in results)
-    return {
-        "created": counts["created"],
-        "updated": counts["updated"],
-        "unchanged": counts["unchanged"],
-        "failed": counts["error"],
-        "results": [
-            {"index": index, "book": told.row.book_id, "result": told.result}
-            | ({"reason": told.reason} if told.reason else {})
-            for index, told in enumerate(results)
-        ],
-    }

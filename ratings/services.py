@@ -1,4 +1,7 @@
-"""Writes of opinions. Every front door (pages, API, imports of libraries) comes through here."""
+"""Writes of opinions. Every front door (pages, API, imports of libraries) comes through here.
+
+What is said of a book that was merged into another at that moment is said of the other one.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,19 +12,22 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from catalog.merged import hold_books
 from catalog.models import Book
 from ratings.errors import BookGone, InvalidShelf, InvalidStars, NoteTooLong
 from ratings.models import Dismissal, Note, Rating, Reading, ShelfEntry
-from ratings.signals import rating_changed
+from ratings.signals import rated_from_list, rating_changed
 
 MAX_SHELF_NAME = 60
 
 
-def rate_book(*, user: User, book: Book, stars: int) -> Rating:
+def rate_book(*, user: User, book: Book, stars: int, list_id: str = "") -> Rating:
     """Give a book 1..5 stars, or change the stars it has.
 
     One statement in the database, so a double click or two tabs leave one rating: the last.
     A rated book has been read: it leaves the shelves that say otherwise, and is dismissed no more.
+    `list_id` is of the list that the reader rated it from, as the list came with it; whatever it
+    is, the rating stands.
 
     Raises
     ------
@@ -34,6 +40,7 @@ def rate_book(*, user: User, book: Book, stars: int) -> Rating:
         raise InvalidStars(stars)
     now = timezone.now()
     with _gone_book_told(), transaction.atomic():
+        book = _held(book)
         [rating] = Rating.objects.bulk_create(
             [Rating(user=user, book=book, stars=stars, created_at=now, updated_at=now)],
             update_conflicts=True,
@@ -43,7 +50,18 @@ def rate_book(*, user: User, book: Book, stars: int) -> Rating:
         _off_state_shelves(user, book)
         Dismissal.objects.filter(user=user, book=book).delete()
         _announce(user, book, stars)
+        if list_id:
+            transaction.on_commit(
+                partial(announce_list, user=user, book=book, stars=stars, list_id=list_id)
+            )
     return rating
+
+
+def announce_list(*, user: User | None, book: Book, stars: int, list_id: str) -> None:
+    """Tell whoever asks how lists do that a book was rated from one; `user` None: by a guest."""
+    rated_from_list.send_robust(
+        sender=Rating, user=user, book_id=book.pk, stars=stars, list_id=list_id
+    )
 
 
 @transaction.atomic
@@ -83,6 +101,7 @@ def rate_new_books(*, user: User, stars: Mapping[int, int]) -> int:
 @transaction.atomic
 def remove_rating(*, user: User, book: Book) -> bool:
     """Take the reader's stars back; False when there were none."""
+    book = _held(book)
     deleted, _ = Rating.objects.filter(user=user, book=book).delete()
     if deleted:
         _announce(user, book, None)
@@ -104,6 +123,7 @@ def shelve_book(*, user: User, book: Book, shelf: str = ShelfEntry.Shelf.TO_READ
     """
     shelf = shelf_name(shelf)
     with _gone_book_told(), transaction.atomic():
+        book = _held(book)
         # Two tabs that put the book on two shelves: one after the other.
         User.objects.select_for_update(no_key=True).filter(pk=user.pk).values("pk").first()
         if shelf in ShelfEntry.Shelf.values:
@@ -116,9 +136,10 @@ def shelve_book(*, user: User, book: Book, shelf: str = ShelfEntry.Shelf.TO_READ
         return ShelfEntry.objects.get(user=user, book=book, shelf=shelf)
 
 
+@transaction.atomic
 def unshelve_book(*, user: User, book: Book, shelf: str = ShelfEntry.Shelf.TO_READ) -> bool:
     """Take a book off a shelf; False when it was not there."""
-    deleted, _ = ShelfEntry.objects.filter(user=user, book=book, shelf=shelf).delete()
+    deleted, _ = ShelfEntry.objects.filter(user=user, book=_held(book), shelf=shelf).delete()
     return bool(deleted)
 
 
@@ -145,6 +166,7 @@ def dismiss_book(*, user: User, book: Book) -> Dismissal:
         When the book was deleted meanwhile.
     """
     with _gone_book_told(), transaction.atomic():
+        book = _held(book)
         # After or before a tab that shelves the book, never between its statements.
         User.objects.select_for_update(no_key=True).filter(pk=user.pk).values("pk").first()
         ShelfEntry.objects.filter(user=user, book=book, shelf=ShelfEntry.Shelf.TO_READ).delete()
@@ -154,9 +176,10 @@ def dismiss_book(*, user: User, book: Book) -> Dismissal:
     return dismissal
 
 
+@transaction.atomic
 def undo_dismissal(*, user: User, book: Book) -> bool:
     """Let a book be recommended again; False when it was not dismissed."""
-    deleted, _ = Dismissal.objects.filter(user=user, book=book).delete()
+    deleted, _ = Dismissal.objects.filter(user=user, book=_held(book)).delete()
     return bool(deleted)
 
 
@@ -169,6 +192,7 @@ def mark_read(*, user: User, book: Book, finished_on: date | None = None) -> Rea
         When the book was deleted meanwhile.
     """
     with _gone_book_told(), transaction.atomic():
+        book = _held(book)
         _off_state_shelves(user, book)
         reading, _ = Reading.objects.update_or_create(
             user=user, book=book, defaults={"finished_on": finished_on}
@@ -176,9 +200,10 @@ def mark_read(*, user: User, book: Book, finished_on: date | None = None) -> Rea
     return reading
 
 
+@transaction.atomic
 def unmark_read(*, user: User, book: Book) -> bool:
     """Take back that a book was read; False when nothing said so. Stars stay."""
-    deleted, _ = Reading.objects.filter(user=user, book=book).delete()
+    deleted, _ = Reading.objects.filter(user=user, book=_held(book)).delete()
     return bool(deleted)
 
 
@@ -195,10 +220,11 @@ def write_note(*, user: User, book: Book, text: str) -> Note | None:
     text = text.replace("\0", "").strip()
     if len(text) > Note.MAX_LENGTH:
         raise NoteTooLong(len(text), Note.MAX_LENGTH)
-    if not text:
-        Note.objects.filter(user=user, book=book).delete()
-        return None
     with _gone_book_told(), transaction.atomic():
+        book = _held(book)
+        if not text:
+            Note.objects.filter(user=user, book=book).delete()
+            return None
         note, _ = Note.objects.update_or_create(
             user=user, book=book, defaults={"text": text, "updated_at": timezone.now()}
         )
@@ -208,6 +234,12 @@ def write_note(*, user: User, book: Book, text: str) -> Note | None:
 def _off_state_shelves(user: User, book: Book, but: str = "") -> None:
     states = [shelf for shelf in ShelfEntry.Shelf.values if shelf != but]
     ShelfEntry.objects.filter(user=user, book=book, shelf__in=states).delete()
+
+
+def _held(book: Book) -> Book:
+    """Return the book that the opinion is of, kept from being merged until the commit."""
+    into = hold_books([book.pk]).get(book.pk, book.pk)
+    return book if into == book.pk else Book.objects.get(pk=into)
 
 
 @contextmanager

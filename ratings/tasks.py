@@ -6,6 +6,7 @@ Numbers of imports are passed, never imports. Every task may be delivered twice.
 from celery import shared_task
 
 from ratings.answered import forget_answers
+from ratings.book_merges import forget_merges
 from ratings.library_import import requests
 from ratings.library_import.working import work_at
 
@@ -26,3 +27,9 @@ def tend_imports() -> None:
 def forget_old_answers() -> None:
     """Forget the answers of requests that may not be sent again any more."""
     forget_answers()
+
+
+@shared_task(name="ratings.forget_merges")
+def forget_old_merges() -> None:
+    """Forget what undoing merges needs, once they are too old to be undone."""
+    forget_merges()

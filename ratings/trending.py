@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -14,7 +14,12 @@ MIN_READERS = 2
 
 
 def trending_book_ids(k: int, *, genre: str = "") -> list[int]:
-    """Return the books that most readers of this site rated in the last 30 days.
+    """Return the first k of `trending_ids`."""
+    return list(trending_ids(genre=genre)[:k])
+
+
+def trending_ids(*, genre: str = "") -> QuerySet[Rating, int]:
+    """Return the ids of the books that most readers of this site rated in the last 30 days.
 
     At least two readers each, the most first, ties by the book's number of ratings; of one
     genre when its slug is given. Imported ratings have no date and never count.
@@ -25,10 +30,10 @@ def trending_book_ids(k: int, *, genre: str = "") -> list[int]:
     )
     if genre:
         recent = recent.filter(book__book_genres__genre__slug=genre)
-    rows = (
+    return (
         recent.values("book")
         .annotate(n_readers=Count("pk"))
         .filter(n_readers__gte=MIN_READERS)
         .order_by("-n_readers", "-book__ratings_count", "book")
+        .values_list("book", flat=True)
     )
-    return list(rows.values_list("book", flat=True)[:k])

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 from accounts.models import User
 from catalog.models import Book
 from catalog.selectors import visible_books
-from ratings.answers import answer, ask_to_log_in
+from ratings.answers import answer, ask_to_log_in, list_of
 from ratings.errors import BookGone, TooManyGuestRatings
 from ratings.guest import rate_as_guest, remove_guest_rating
 from ratings.services import rate_book, remove_rating, shelve_book, unshelve_book
@@ -30,7 +30,7 @@ def rate(request: HttpRequest, book_id: int) -> HttpResponse:
             )
     elif stars in ("1", "2", "3", "4", "5"):
         try:
-            rate_book(user=request.user, book=book, stars=int(stars))
+            rate_book(user=request.user, book=book, stars=int(stars), list_id=list_of(request))
         except BookGone as error:
             raise Http404(str(error)) from error
         text = ngettext(
@@ -55,7 +55,7 @@ def _rate_as_guest(request: HttpRequest, book: Book) -> None:
         messages.error(request, _("Nothing was saved: stars are whole numbers from 1 to 5."))
         return
     try:
-        rate_as_guest(request.session, book=book, stars=int(stars))
+        rate_as_guest(request.session, book=book, stars=int(stars), list_id=list_of(request))
     except TooManyGuestRatings as error:
         messages.error(request, str(error))
         return

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from accounts.models import User
 from catalog.goodbooks.books import import_books
-from catalog.goodbooks.bulk import execute, fetch
+from catalog.goodbooks.bulk import execute
 from catalog.goodbooks.descriptions import import_descriptions
 from catalog.goodbooks.errors import DatasetError, ImportRunningError
 from catalog.goodbooks.progress import Progress, SilentProgress
@@ -18,11 +18,10 @@ from catalog.goodbooks.report import FileReport, SkippedRows
 from catalog.goodbooks.source import KNOWN_FILES, DatasetFiles
 from catalog.goodbooks.tags import import_book_tags, import_tags, update_genres
 from catalog.models import DataImport, Source
+from ratings.data_lock import held_by_import
 from ratings.goodbooks.opinions import import_ratings, import_to_read
 from ratings.goodbooks.replacing import Removed, carry_opinions_over, remove_builtin_set
 
-# Any number that nothing else takes an advisory lock on.
-_LOCK = 4_710_000_001
 _TABLES = (
     "accounts_user",
     "catalog_author",
@@ -112,9 +111,10 @@ def import_dataset(
 
 
 def _prepare(source: Source) -> None:
-    [(locked,)] = fetch("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
-    if not locked:
-        raise ImportRunningError("Another import is running; try again when it has finished.")
+    if not held_by_import():
+        raise ImportRunningError(
+            "Another import is running, or books are being merged; try again when that has ended."
+        )
     if source == Source.BUILTIN and DataImport.objects.filter(source=Source.GOODBOOKS).exists():
         raise DatasetError(
             "The catalogue holds goodbooks-10k; the built-in set is only for an empty one."

@@ -12,6 +12,7 @@ from catalog.goodbooks.headers import read_header
 from catalog.goodbooks.links import Key, LinkTable, Value, load_links, read_links
 from catalog.goodbooks.progress import Progress
 from catalog.goodbooks.report import FileReport
+from catalog.merged import survivors
 from ratings.goodbooks.readers import ensure_readers
 from ratings.models import ShelfEntry
 
@@ -61,7 +62,10 @@ def _import(
     columns = ("user_id", "book_id", *([value.column] if value else []))
     header = read_header(path, columns)
     books = fetch_integers(
-        "SELECT external_id, id FROM catalog_book WHERE source = %s ORDER BY 1", [source]
+        # Merged books take no opinions: theirs are another's.
+        "SELECT external_id, id FROM catalog_book WHERE source = %s AND merged_into_id IS NULL "
+        "ORDER BY 1",
+        [source],
     )
     if not len(books):
         raise DatasetError(
@@ -69,7 +73,8 @@ def _import(
             "add books.csv to the folder."
         )
     progress.start(path.name, path.stat().st_size)
-    keys = (Key("user_id"), Key("book_id", books[:, 0].copy(), "unknown book"))
+    unknown = "unknown book, or one merged into another" if survivors() else "unknown book"
+    keys = (Key("user_id"), Key("book_id", books[:, 0].copy(), unknown))
     links = read_links(path, header, keys, value, report, progress)
     progress.start(f"readers of {path.name} into the database")
     users, readers_added = ensure_readers(reader_source, links.first)

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from django.utils.translation import gettext as _
 
 from catalog.goodbooks.titles import parse_title
-from catalog.models import Authorship
+from catalog.merged import survivors
+from catalog.models import Authorship, Book
 from catalog.selectors import visible_books
 from catalog.text import normalize
 from ratings.library_import.entries import Entry
@@ -57,10 +58,27 @@ class CatalogueIndex:
             index._authors[pk] = set()
             if original and _key(original) != _key(title):
                 index._by_original_title[_key(original)].append(pk)
+        index._add_numbers_of_merged_books()
         names = Authorship.objects.filter(book__is_hidden=False)
         for book_id, name in names.values_list("book_id", "author__name").iterator():
             index._authors.setdefault(book_id, set()).add(_key(name))
         return index
+
+    def _add_numbers_of_merged_books(self) -> None:
+        """Let the numbers of a merged book lead to the one that it is part of."""
+        into = survivors()
+        fields = ("id", "goodreads_book_id", "best_book_id", "isbn10", "isbn13")
+        merged = Book.objects.filter(pk__in=into).order_by("id").values_list(*fields)
+        for pk, goodreads_id, best_id, isbn10, isbn13 in merged:
+            if (survivor := into[pk]) not in self._authors:
+                continue  # hidden
+            numbers: list[tuple[dict[Any, list[int]], Any]] = [
+                *((self._by_goodreads_id, number) for number in {goodreads_id, best_id} - {None}),
+                *((self._by_isbn, isbn) for isbn in {canonical(isbn10), canonical(isbn13)} - {""}),
+            ]
+            for index, number in numbers:
+                if survivor not in index[number]:
+                    index[number].append(survivor)
 
     def __contains__(self, book_id: object) -> bool:
         return book_id in self._authors

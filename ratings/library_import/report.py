@@ -56,6 +56,11 @@ def row_or_404(library_import: LibraryImport, line: int) -> ImportRow:
     return found
 
 
+def row_of(user: User, import_id: int, line: int) -> QuerySet[ImportRow]:
+    """Return a query for the row that begins on that line of the reader's own import."""
+    return ImportRow.objects.filter(library_import__user=user, library_import=import_id, line=line)
+
+
 def outcome_counts(library_import: LibraryImport) -> list[OutcomeCount]:
     """Return the outcomes that there are, those that ask something of the reader first."""
     order = [*ImportRow.TO_PUT_RIGHT]

@@ -1,6 +1,7 @@
 """Front doors to imports: upload, undo, and the sweep that takes up what was left lying."""
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -59,7 +60,11 @@ def request_import(
             )
     if not n_rows:
         raise LibraryFileError(_("The file lists no books: below the first row there is nothing."))
-    if user.library_imports.filter(status__in=LibraryImport.UNDER_WAY).exists():
+    kept = list(
+        user.library_imports.filter(has_rows=True).order_by("-pk").values_list("pk", "status")
+    )
+    # The constraint decides a race.
+    if any(status in LibraryImport.UNDER_WAY for _pk, status in kept):
         raise ImportUnderWay
     try:
         with transaction.atomic():
@@ -73,7 +78,7 @@ def request_import(
                 n_rows=n_rows,
             )
             ImportFile.objects.create(library_import=library_import, content=content)
-            _forget_beyond(user)
+            _forget([pk for pk, _status in kept[KEPT_IMPORTS - 1 :]])
             transaction.on_commit(partial(_send, library_import.pk))
     except IntegrityError as error:
         raise ImportUnderWay from error
@@ -134,7 +139,10 @@ def tend() -> int:
     ids = list(_lost().values_list("pk", flat=True))
     for import_id in ids:
         _send(import_id)
-    _forget(LibraryImport.objects.filter(finished_at__lt=Now() - timedelta(days=KEPT_DAYS)))
+    old = LibraryImport.objects.filter(
+        finished_at__lt=Now() - timedelta(days=KEPT_DAYS), has_rows=True
+    )
+    _forget(list(old.values_list("pk", flat=True)))
     return len(ids)
 
 
@@ -156,13 +164,7 @@ def _lost() -> QuerySet[LibraryImport]:
     )
 
 
-def _forget_beyond(user: User) -> None:
-    newest = user.library_imports.order_by("-pk").values_list("pk", flat=True)
-    _forget(LibraryImport.objects.filter(pk__in=list(newest[KEPT_IMPORTS:])))
-
-
-def _forget(imports: QuerySet[LibraryImport]) -> None:
-    ids = list(imports.filter(has_rows=True).values_list("pk", flat=True))
+def _forget(ids: Sequence[int]) -> None:
     if ids:
         LibraryImport.objects.filter(pk__in=ids).update(has_rows=False)
         # Choices made by hand hold for later files too.

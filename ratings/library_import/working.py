@@ -18,6 +18,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from catalog.merged import hold_books
 from ratings.library_import import goodreads, storygraph
 from ratings.library_import.applying import applied
 from ratings.library_import.entries import Entry, RowError
@@ -38,6 +39,10 @@ _PARSERS: Final = {
     LibraryImport.Format.GOODREADS: goodreads.entry_of,
     LibraryImport.Format.STORYGRAPH: storygraph.entry_of,
 }
+
+
+class _BooksChanged(Exception):
+    """A book was merged into another since the catalogue was read."""
 
 
 def work_at(import_id: int) -> None:
@@ -68,8 +73,8 @@ def _import(library_import: LibraryImport) -> None:
         counts = library_import.counts
         try:
             going_on = _import_batch(library_import, table.columns, batch, index, n_done)
-        except IntegrityError:
-            # A book was deleted between the look and the commit.
+        except (IntegrityError, _BooksChanged):
+            # A book was deleted or merged between the look and the commit.
             index, library_import.counts = CatalogueIndex.load(), counts
             going_on = _import_batch(library_import, table.columns, batch, index, n_done)
         if not going_on:
@@ -172,6 +177,8 @@ def _apply(
 ) -> None:
     """Fill the rows in with what they change, and write all of it at once."""
     wanted = {book_id for book_id in books.values() if book_id is not None}
+    if any(book_id != into for book_id, into in hold_books(wanted).items()):
+        raise _BooksChanged
     before = load_states(library_import.user, wanted, lock=True)
     after = dict(before)
     # Of two rows for one book, as two editions are, the first decides the stars.
@@ -249,6 +256,7 @@ def _undo_batch(library_import: LibraryImport) -> bool:
         ).order_by("-line")[:BATCH]
     )
     take_back(library_import.user, rows)
+    ImportRow.objects.bulk_update(rows, ["outcome", "message"])
     n_left = library_import.rows.filter(
         outcome__in=[ImportRow.Outcome.ADDED, ImportRow.Outcome.UPDATED]
     ).count()
@@ -258,10 +266,12 @@ def _undo_batch(library_import: LibraryImport) -> bool:
 
 
 def take_back(user: User, rows: Sequence[ImportRow]) -> None:
-    """Undo the rows, the last first, and say in each what became of it."""
-    before = load_states(user, [row.book_id for row in rows if row.book_id], lock=True)
+    """Undo the rows, the last first, and say in each what became of it; the caller saves them."""
+    held = hold_books({row.book_id for row in rows if row.book_id})
+    before = load_states(user, set(held.values()), lock=True)
     after = dict(before)
     for row in rows:
+        row.book_id = held.get(row.book_id or 0)
         if row.book_id is None:
             row.outcome = ImportRow.Outcome.KEPT
             row.message = _("The book is no longer in the catalogue.")
@@ -270,12 +280,6 @@ def take_back(user: User, rows: Sequence[ImportRow]) -> None:
         row.outcome = ImportRow.Outcome.KEPT if kept else ImportRow.Outcome.UNDONE
         row.message = _("Kept, because you have changed it since.") if kept else ""
     save_states(user, before, after)
-    ImportRow.objects.bulk_update(rows, ["outcome", "message"])
-
-
-def count_again(library_import: LibraryImport) -> None:
-    """Bring the import's counts up to what its rows say."""
-    LibraryImport.objects.filter(pk=library_import.pk).update(counts=_counts(library_import))
 
 
 def _counts(library_import: LibraryImport) -> dict[str, int]:

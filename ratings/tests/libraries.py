@@ -5,6 +5,9 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+from rest_framework.test import APIClient
+
 from accounts.models import User
 from catalog.models import Book
 from catalog.tests.factories import BookFactory
@@ -12,6 +15,7 @@ from ratings.library_import.requests import request_import
 from ratings.library_import.working import work_at
 from ratings.models import ImportRow, LibraryImport
 
+IMPORTS = "/api/v1/imports/"
 FILES = Path(__file__).parent / "library_files"
 HEADER = next(csv.reader([(FILES / "goodreads_2023.csv").read_text().partition("\n")[0]]))
 
@@ -92,3 +96,13 @@ def outcomes(library_import: LibraryImport) -> dict[str, str]:
 
 def row_titled(library_import: LibraryImport, start: str) -> ImportRow:
     return library_import.rows.get(title__startswith=start)
+
+
+def upload(client: APIClient, content: bytes, name: str = "a.csv", key: str = "", **fields: object):
+    """Send a file to the API as a form does."""
+    return client.post(
+        IMPORTS,
+        {"file": SimpleUploadedFile(name, content), **fields},
+        format="multipart",
+        headers={"Idempotency-Key": key} if key else {},
+    )

@@ -91,7 +91,10 @@ def test_a_day_that_is_none_saves_nothing(send, readers, day):
     assert not Reading.objects.filter(user=readers.alice).exists()
 
 
-def test_days_to_come_are_refused_and_today_is_not(send, readers):
+def test_days_to_come_are_refused_and_today_is_not(send, readers, monkeypatch):
+    now = timezone.now()
+    # No other day begins meanwhile.
+    monkeypatch.setattr(timezone, "now", lambda: now)
     today = timezone.localdate()
     send("change_read", action="add", finished_on=(today + timedelta(days=2)).isoformat())
     assert not Reading.objects.filter(user=readers.alice).exists()

@@ -20,7 +20,7 @@ from catalog.models import Author, Book, DataImport, Source, Tag
 from catalog.tests.factories import BookFactory
 from catalog.tests.goodbooks_folders import write_dataset, write_ratings, write_table
 from catalog.tests.test_goodbooks_bulk import definitions
-from ratings.goodbooks import importing
+from ratings import data_lock
 from ratings.models import Rating
 from ratings.services import rate_book
 from ratings.tests.goodbooks_data import import_folder
@@ -146,7 +146,7 @@ def test_the_built_in_set_never_joins_real_data(folder: Path, tmp_path: Path) ->
 @pytest.mark.django_db
 def test_a_second_import_at_the_same_time_is_refused(folder: Path) -> None:
     with psycopg2.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
-        other.cursor().execute("SELECT pg_advisory_xact_lock(%s)", [importing._LOCK])
+        other.cursor().execute("SELECT pg_advisory_xact_lock(%s)", [data_lock.LOCK])
 
         with pytest.raises(ImportRunningError, match="Another import is running"):
             import_folder(folder)

@@ -250,7 +250,7 @@ def test_an_import_that_kills_every_worker_is_given_up(monkeypatch) -> None:
 def test_a_book_chosen_by_hand_is_remembered() -> None:
     books, alice = make_catalogue(), UserFactory()
     first = run_import(alice, library_file("goodreads_2023.csv"))
-    choose_book(row=row_titled(first, "Emma"), book=books["another emma"])
+    choose_book(rows=first.rows.filter(title="Emma"), book=books["another emma"])
     assert Rating.objects.get(user=alice, book=books["another emma"]).stars == 4
 
     again = run_import(alice, library_file("goodreads_2023.csv"))

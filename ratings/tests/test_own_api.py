@@ -138,6 +138,41 @@ def test_an_unknown_book_is_not_found(book_id: int) -> None:
         assert_problem(client.put(f"{folder}{book_id}/", {"text": "x"}, format="json"), 404)
 
 
+def test_notes_are_listed_page_by_page_in_either_order() -> None:
+    reader, books = UserFactory(), BookFactory.create_batch(5)
+    for book in books:
+        write_note(user=reader, book=book, text=f"Of {book.title}")
+    write_note(user=UserFactory(), book=books[0], text="Somebody else's")
+    client = signed_in(reader)
+    first = client.get(NOTES, {"page_size": 2})
+    assert_private(first)
+    newest = Note.objects.get(user=reader, book=books[4])
+    assert first.json()["results"][0] == {
+        "book": books[4].pk,
+        "title": books[4].title,
+        "authors": ["Some Author"],
+        "text": f"Of {books[4].title}",
+        "updated_at": newest.updated_at.isoformat().replace("+00:00", "Z"),
+    }
+    for ordering, expected in (("newest", books[::-1]), ("oldest", books)):
+        found, address, params = [], NOTES, {"page_size": 2, "ordering": ordering}
+        while address:
+            body = client.get(address, params).json()
+            found += [row["book"] for row in body["results"]]
+            address, params = body["next"], None
+        assert found == [book.pk for book in expected]
+
+
+@pytest.mark.parametrize(
+    "folder", ["notes", "readings", "dismissals", "ratings", "shelves/to_read"]
+)
+def test_an_order_that_is_none_is_named(folder: str) -> None:
+    for ordering in ("", "title", "-id", "\0"):
+        response = signed_in(UserFactory()).get(f"/api/v1/{folder}/", {"ordering": ordering})
+        assert_problem(response, 400)
+        assert list(response.json()["errors"]) == ["ordering"]
+
+
 def test_a_second_reader_sees_and_changes_nothing_of_the_first() -> None:
     alice, book = UserFactory(username="alice"), BookFactory()
     dismiss_book(user=alice, book=book)
@@ -147,7 +182,7 @@ def test_a_second_reader_sees_and_changes_nothing_of_the_first() -> None:
     for folder in (READINGS, DISMISSALS, NOTES):
         assert_problem(charlie.get(f"{folder}{book.pk}/"), 404)
         assert charlie.delete(f"{folder}{book.pk}/").status_code == 204
-    for folder in (READINGS, DISMISSALS):
+    for folder in (READINGS, DISMISSALS, NOTES):
         assert charlie.get(folder).json()["results"] == []
     charlie.put(f"{NOTES}{book.pk}/", {"text": "Theirs"}, format="json")
     assert Note.objects.get(user=alice).text == "Mine"
@@ -158,9 +193,10 @@ def test_hidden_books_are_in_no_list() -> None:
     reader, book = UserFactory(), BookFactory()
     dismiss_book(user=reader, book=book)
     mark_read(user=reader, book=book)
+    write_note(user=reader, book=book, text="Mine")
     book.is_hidden = True
     book.save()
-    for folder in (READINGS, DISMISSALS):
+    for folder in (READINGS, DISMISSALS, NOTES):
         assert signed_in(reader).get(folder).json()["results"] == []
 
 
@@ -170,10 +206,12 @@ def test_every_door_costs_few_queries() -> None:
     for book in books:
         mark_read(user=reader, book=book)
         dismiss_book(user=reader, book=book)
+        write_note(user=reader, book=book, text="Mine")
     new = BookFactory()
     for ask in (
         lambda: client.get(READINGS),
         lambda: client.get(DISMISSALS),
+        lambda: client.get(NOTES),
         lambda: client.put(f"{NOTES}{new.pk}/", {"text": "x"}, format="json"),
         lambda: client.delete(f"{NOTES}{new.pk}/"),
         lambda: client.put(f"{READINGS}{books[0].pk}/", {}, format="json"),
@@ -189,6 +227,7 @@ def test_each_door_has_its_methods_and_is_for_readers() -> None:
         (f"{READINGS}{book.pk}/", {"GET", "PUT", "DELETE"}),
         (DISMISSALS, {"GET", "POST"}),
         (f"{DISMISSALS}{book.pk}/", {"GET", "DELETE"}),
+        (NOTES, {"GET"}),
         (f"{NOTES}{book.pk}/", {"GET", "PUT", "DELETE"}),
     ):
         assert_only(client, address, methods)

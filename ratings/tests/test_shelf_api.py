@@ -1,6 +1,7 @@
 from urllib.parse import quote
 
 import pytest
+from rest_framework.test import APIClient
 
 from accounts.tests.factories import UserFactory
 from catalog.tests.factories import BookFactory
@@ -99,6 +100,77 @@ def test_a_hidden_book_is_not_shelved_but_taken_off() -> None:
     assert not ShelfEntry.objects.exists()
 
 
+def shelf_address(name: str) -> str:
+    return f"{SHELVES}{quote(name, safe='')}/"
+
+
+def renamed(client: APIClient, old: str, new: object):
+    return client.patch(shelf_address(old), {"name": new}, format="json")
+
+
+def test_a_shelf_of_ones_own_is_renamed() -> None:
+    reader, (first, second) = UserFactory(), BookFactory.create_batch(2)
+    client = signed_in(reader)
+    for book in (first, second):
+        shelve_book(user=reader, book=book, shelf="sci/fi")
+    shelve_book(user=reader, book=second, shelf="Kept")
+    with at_most_queries(8):
+        response = renamed(client, "sci/fi", "  Space   opera ")
+    assert response.json() == {"name": "Space opera", "is_own": True, "books": 2}
+    assert_private(response)
+    assert_problem(client.get(shelf_address("sci/fi")), 404)
+    # Onto a shelf that is there: both are one, and no book stands there twice.
+    assert renamed(client, "Space opera", "Kept").json()["books"] == 2
+    assert ShelfEntry.objects.filter(user=reader, shelf="Kept").count() == 2
+    assert renamed(client, "Kept", "Kept").json()["books"] == 2
+    kept = {"name": "Kept", "is_own": True, "books": 2}
+    assert client.patch(shelf_address("Kept"), {}, format="json").json() == kept
+
+
+def test_a_shelf_of_ones_own_is_deleted_and_no_book_with_it() -> None:
+    readers = make_readers()
+    shelve_book(user=readers.alice, book=readers.books[0], shelf="sea")
+    shelve_book(user=readers.alice, book=readers.books[0], shelf="kept")
+    client = signed_in(readers.alice)
+    with at_most_queries(8):
+        response = client.delete(shelf_address("sea"))
+    assert (response.status_code, response.content) == (204, b"")
+    assert_problem(client.get(shelf_address("sea")), 404)
+    assert_problem(client.delete(shelf_address("sea")), 404)
+    shelves = ShelfEntry.objects.filter(user=readers.alice, book=readers.books[0])
+    assert [one.shelf for one in shelves] == ["kept"]
+    assert readers.alice.ratings.count() == 12
+
+
+@pytest.mark.parametrize("name", ["to_read", "reading", "abandoned"])
+def test_a_shelf_of_everybody_is_neither_renamed_nor_deleted(name: str) -> None:
+    readers = make_readers()
+    shelve_book(user=readers.alice, book=readers.books[0], shelf="sea")
+    client, before = signed_in(readers.alice), ShelfEntry.objects.count()
+    assert_problem(client.delete(shelf_address(name)), 409)
+    assert_problem(renamed(client, name, "mine"), 409)
+    assert_problem(renamed(client, "sea", name), 409)
+    assert ShelfEntry.objects.count() == before
+    assert not ShelfEntry.objects.filter(shelf="mine").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "\0", "\x7f", "x" * 61, None, 5, True, ["x"], {}, "\u200b"]
+)
+def test_a_new_name_that_is_none_is_named(name: object) -> None:
+    reader = UserFactory()
+    shelve_book(user=reader, book=BookFactory(), shelf="sea")
+    response = renamed(signed_in(reader), "sea", name)
+    assert_problem(response, 400)
+    assert list(response.json()["errors"]) == ["name"]
+    assert ShelfEntry.objects.get().shelf == "sea"
+
+
+@pytest.mark.parametrize("name", ["\0", " ", "x" * 61, "nobody's"])
+def test_a_shelf_that_there_is_not_is_not_renamed(name: str) -> None:
+    assert_problem(renamed(signed_in(UserFactory()), name, "mine"), 404)
+
+
 def test_a_second_reader_sees_and_changes_nothing_of_the_first() -> None:
     readers = make_readers()
     shelve_book(user=readers.alice, book=readers.books[0], shelf="sea")
@@ -106,6 +178,8 @@ def test_a_second_reader_sees_and_changes_nothing_of_the_first() -> None:
     assert_problem(charlie.get(f"{SHELVES}sea/"), 404)
     assert_problem(charlie.get(entry("sea", readers.books[0].pk)), 404)
     assert charlie.delete(entry("sea", readers.books[0].pk)).status_code == 204
+    assert_problem(charlie.delete(shelf_address("sea")), 404)
+    assert_problem(renamed(charlie, "sea", "mine"), 404)
     assert ShelfEntry.objects.count() == n_entries
     assert {shelf["books"] for shelf in charlie.get(SHELVES).json()["results"]} == {0}
 
@@ -114,7 +188,7 @@ def test_each_door_has_its_methods_and_is_for_readers() -> None:
     client, one = signed_in(UserFactory()), entry("to_read", BookFactory().pk)
     for address, methods in (
         (SHELVES, {"GET"}),
-        (f"{SHELVES}to_read/", {"GET"}),
+        (f"{SHELVES}sea/", {"GET", "PATCH", "DELETE"}),
         (one, {"GET", "PUT", "DELETE"}),
     ):
         assert_only(client, address, methods)
