@@ -1,7 +1,8 @@
 """Lists of the API, page by page; each page says where the next one is.
 
 A cursor holds the place of the last row in the order, so rows that come and go meanwhile neither
-repeat a row nor skip one. It is signed: what comes back is what was given out.
+repeat a row nor skip one. It is signed: what comes back is what was given out. The time is no part
+of it: a page that is asked for again is the same text, and so has the same `ETag`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +18,11 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
-from bookrec_site.api.reading import whole_number
+from accounts.parameters import whole_number
 
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
-_SALT = "bookrec.api.cursor"
+_SIGNER = signing.Signer(salt="bookrec.api.cursor")
 
 PAGE_PARAMETERS = [
     OpenApiParameter(
@@ -71,7 +72,9 @@ def keyset_page(
     return Page(found[:size], _link(request, order, [getattr(last, key.name) for key in keys]))
 
 
-def offset_page(request: Request, params: Params, rows: QuerySet[Any], *, order: str) -> Page:
+def offset_page(
+    request: Request, params: Params, rows: QuerySet[Any] | Sequence[Any], *, order: str
+) -> Page:
     """The same of rows whose order no columns tell, such as the best matches of a search."""
     size = _page_size(params)
     [start] = _cursor(params, order) or [0]
@@ -90,7 +93,7 @@ def _cursor(params: Params, order: str) -> list[Any] | None:
     if not text:
         return None
     try:
-        named, *values = signing.loads(text, salt=_SALT)
+        named, *values = _SIGNER.unsign_object(text)
     except signing.BadSignature as error:
         raise NotFound("This cursor leads nowhere: it is none of ours.") from error
     if named != order:
@@ -100,7 +103,7 @@ def _cursor(params: Params, order: str) -> list[Any] | None:
 
 def _link(request: Request, order: str, values: list[Any]) -> str:
     plain = [str(value) if isinstance(value, Decimal) else value for value in values]
-    cursor = signing.dumps([order, *plain], salt=_SALT)
+    cursor = _SIGNER.sign_object([order, *plain])
     return replace_query_param(request.build_absolute_uri(), "cursor", cursor)
 
 

@@ -119,8 +119,11 @@ class NextPage(serializers.Serializer):
     next = serializers.URLField(allow_null=True, help_text="Address of the next page, if any.")
 
 
-class BookList(NextPage):
+class BookPage(NextPage):
     results = BookAnswer(many=True)
+
+
+class BookList(BookPage):
     reading = serializers.CharField(
         required=False,
         help_text="Of a search that nothing answers as it was typed: what `results` are of.",
@@ -166,6 +169,30 @@ class AuthorAnswer(serializers.Serializer):
 
 class SeriesAnswer(AuthorAnswer):
     pass
+
+
+class SeriesOfAuthorAnswer(serializers.Serializer):
+    id = serializers.IntegerField(source="series.pk")
+    name = serializers.CharField(source="series.name")
+    books = serializers.IntegerField(source="n_books", help_text="How many are of this author.")
+
+
+class AuthorDetail(AuthorAnswer, BookPage):
+    series = SeriesOfAuthorAnswer(many=True, help_text="The fullest first.")
+
+
+class VolumeAnswer(serializers.Serializer):
+    label = serializers.CharField(  # type: ignore[assignment]
+        help_text='As printed: "1", "0.5", "1-3"; perhaps empty.'
+    )
+    number = serializers.FloatField(
+        allow_null=True, help_text="null: no single one, as of an omnibus."
+    )
+    book = BookAnswer()
+
+
+class SeriesDetail(SeriesAnswer, NextPage):
+    results = VolumeAnswer(many=True)
 
 
 class TagAnswer(AuthorAnswer):

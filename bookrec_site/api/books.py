@@ -1,17 +1,16 @@
 """Books: the list with its search and filters, one book, and what is like it."""
 
+from collections.abc import Mapping
+
 from django.db.models import DecimalField, IntegerField, Value
 from django.db.models.functions import Coalesce
 from django.shortcuts import get_object_or_404
-from django.utils.decorators import method_decorator
-from django.views.decorators.http import conditional_page
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import ValidationError
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from accounts.parameters import read_params, whole_number
 from bookrec_site.api.answers import (
     BookAnswer,
     BookDetail,
@@ -24,16 +23,18 @@ from bookrec_site.api.answers import (
     TitleNotFound,
     load_for_answers,
 )
+from bookrec_site.api.catalogue import CatalogueView
 from bookrec_site.api.filters import FILTER_PARAMETERS, BookFilters
-from bookrec_site.api.reading import read_params, whole_number
 from bookrec_site.pagination import PAGE_PARAMETERS, Key, keyset_page, offset_page
 from catalog.filters import read_query
 from catalog.models import Book, BookTag
 from catalog.search import find, find_title
-from catalog.selectors import MAX_TAG_NAMES, load_cards, visible_books
+from catalog.selectors import MAX_TAG_NAMES, allowed_tags, load_cards, visible_books
 from catalog.telling_tags import telling_tags
 from ratings.selectors import site_histogram
-from recommender.serving import similar_books
+from recommender.feedback.page import LIST_HEADER, list_for
+from recommender.models import ListBasis, Surface
+from recommender.serving import RankedBooks, similar_books
 
 BEST_MATCH = "best"
 _POPULARITY = (Key("ratings_count", descending=True), Key("id"))
@@ -60,12 +61,13 @@ ORDERINGS: dict[str, tuple[Key, ...]] = {
 }
 _N_SIMILAR, _MAX_SIMILAR = 10, 50
 _N_SIMILAR_TO_TITLE = 5
+ORDERING_PARAMETER = OpenApiParameter(
+    "ordering", str, enum=list(ORDERINGS), description="popular without a search."
+)
 _LIST_PARAMETERS = [
     OpenApiParameter("search", str, description="Words of a title or name, or an ISBN."),
     *FILTER_PARAMETERS,
-    OpenApiParameter(
-        "ordering", str, enum=list(ORDERINGS), description="popular without a search."
-    ),
+    ORDERING_PARAMETER,
     *PAGE_PARAMETERS,
 ]
 _SIMILAR_PARAMETERS = [
@@ -75,6 +77,13 @@ _SIMILAR_PARAMETERS = [
         description="How many.",
     )
 ]
+_LIST_ID = OpenApiParameter(
+    LIST_HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    response=[200],
+    description="The list's id, for `events/`; none when no event is wanted of it.",
+)
 _TITLE_PARAMETERS = [
     OpenApiParameter(
         "title",
@@ -85,16 +94,13 @@ _TITLE_PARAMETERS = [
 ]
 
 
-@method_decorator(conditional_page, name="dispatch")
-class BooksView(APIView):
+class BooksView(CatalogueView):
     """The books of the catalogue.
 
     With `search`, what the site's search finds, the best match first unless another order is
     asked for; `suggestions` when little or nothing is spelt like that, and `reading` when it is
     clear what was meant.
     """
-
-    permission_classes = (AllowAny,)
 
     @extend_schema(
         operation_id="list_books",
@@ -103,9 +109,7 @@ class BooksView(APIView):
     )
     def get(self, request: Request) -> Response:
         params = read_params(request, _LIST_PARAMETERS)
-        ordering = params.get("ordering", "")
-        if ordering and ordering not in ORDERINGS:
-            raise ValidationError({"ordering": [f"This is one of {', '.join(ORDERINGS)}."]})
+        ordering = read_ordering(params)
         query = read_query(params.get("search", ""))
         found = find(query) if query else None
         filters = BookFilters(params, queryset=found.books if found else visible_books())
@@ -125,11 +129,16 @@ class BooksView(APIView):
         return Response(answer)
 
 
-@method_decorator(conditional_page, name="dispatch")
-class BookView(APIView):
-    """One book, with what readers shelved it as and how they rated it."""
+def read_ordering(params: Mapping[str, str]) -> str:
+    """Return a key of ORDERINGS, or "" where none is asked for."""
+    ordering = params.get("ordering", "")
+    if ordering and ordering not in ORDERINGS:
+        raise ValidationError({"ordering": [f"This is one of {', '.join(ORDERINGS)}."]})
+    return ordering
 
-    permission_classes = (AllowAny,)
+
+class BookView(CatalogueView):
+    """One book, with what readers shelved it as and how they rated it."""
 
     @extend_schema(operation_id="get_book", responses={200: BookDetail})
     def get(self, request: Request, book_id: int) -> Response:
@@ -141,8 +150,11 @@ class BookView(APIView):
 
 def _tags(book: Book) -> list[BookTag]:
     """Return the tags that say what the rest of the answer does not."""
-    used = book.book_tags.select_related("tag").order_by("-count", "tag_id")[:MAX_TAG_NAMES]
-    by_name = {row.tag.name: row for row in used}
+    used = allowed_tags(book.book_tags.select_related("tag__synonym_of"))
+    by_name: dict[str, BookTag] = {}
+    for row in used.order_by("-count", "tag_id")[:MAX_TAG_NAMES]:
+        row.tag = row.tag.synonym_of or row.tag
+        by_name.setdefault(row.tag.name, row)
     known = [
         book.title,
         *(row.author.name for row in book.authorships.all()),
@@ -152,15 +164,12 @@ def _tags(book: Book) -> list[BookTag]:
     return [by_name[name] for name in telling_tags(by_name, known)]
 
 
-@method_decorator(conditional_page, name="dispatch")
-class SimilarBooksView(APIView):
+class SimilarBooksView(CatalogueView):
     """The books that the same readers like, the closest first; none while nothing is trained."""
-
-    permission_classes = (AllowAny,)
 
     @extend_schema(
         operation_id="list_similar_books",
-        parameters=_SIMILAR_PARAMETERS,
+        parameters=[*_SIMILAR_PARAMETERS, _LIST_ID],
         responses={200: SimilarBooks},
     )
     def get(self, request: Request, book_id: int) -> Response:
@@ -169,21 +178,19 @@ class SimilarBooksView(APIView):
         book = get_object_or_404(visible_books(), pk=book_id)
         found = similar_books(book, k)
         load_for_answers(found)
-        return Response({"results": BookAnswer(found, many=True).data})
+        answer = Response({"results": BookAnswer(found, many=True).data})
+        return _with_list_id(answer, request, Surface.API_SIMILAR, found, k)
 
 
-@method_decorator(conditional_page, name="dispatch")
-class RecommendView(APIView):
+class RecommendView(CatalogueView):
     """Books like one that is known by its title: five for the very title or an ISBN.
 
     When no book is called so, up to seven that were perhaps meant.
     """
 
-    permission_classes = (AllowAny,)
-
     @extend_schema(
         operation_id="recommend_by_title",
-        parameters=_TITLE_PARAMETERS,
+        parameters=[*_TITLE_PARAMETERS, _LIST_ID],
         responses={
             200: PolymorphicProxySerializer(
                 component_name="TitleAnswer",
@@ -201,10 +208,22 @@ class RecommendView(APIView):
             return Response({"match": "near_miss", "suggestions": books})
         load_cards([book], with_series=False)
         similar = similar_books(book, _N_SIMILAR_TO_TITLE, with_series=False)
-        return Response(
+        answer = Response(
             {
                 "match": "exact",
                 "book": RatedBook(book).data,
                 "results": RatedBook(similar, many=True).data,
             }
         )
+        return _with_list_id(answer, request, Surface.API_TITLE, similar, _N_SIMILAR_TO_TITLE)
+
+
+def _with_list_id(
+    answer: Response, request: Request, surface: Surface, books: RankedBooks, k: int
+) -> Response:
+    """Count a list of books like one, and say its id beside the body, whose `ETag` stays."""
+    ids = [book.pk for book in books]
+    list_id = list_for(request, surface, ListBasis.BOOK, books.run_id, ids, k, is_public=True)
+    if list_id:
+        answer[LIST_HEADER] = list_id
+    return answer

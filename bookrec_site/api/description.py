@@ -7,7 +7,6 @@ from csp.constants import NONCE, SELF
 from csp.decorators import csp_replace
 from django.utils import translation
 from django.utils.decorators import method_decorator
-from django.views.decorators.http import conditional_page
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import (
     OpenApiJsonRenderer,
@@ -21,6 +20,8 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+
+from bookrec_site.api.conditional import conditional
 
 # Both draw with styles of their own making; Redoc searches in a worker that it makes, too.
 _SWAGGER_POLICY = {"style-src": [SELF, "'unsafe-inline'"], "img-src": [SELF, "data:"]}
@@ -42,7 +43,7 @@ def description() -> dict[str, Any]:
     return document
 
 
-@method_decorator(conditional_page, name="dispatch")
+@method_decorator(conditional, name="dispatch")
 @extend_schema(exclude=True)
 class DescriptionView(APIView):
     """OpenAPI 3 as JSON, or as YAML with `?format=yaml` or by `Accept`."""
@@ -66,6 +67,8 @@ class SwaggerView(SpectacularSwaggerSplitView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
     url_name = "api_schema"
+    # OPTIONS would be drawn as the page, which has nothing to draw then.
+    metadata_class = None
 
 
 @method_decorator(csp_replace(_REDOC_POLICY), name="dispatch")
@@ -74,5 +77,6 @@ class RedocView(SpectacularRedocView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
     url_name = "api_schema"
+    metadata_class = None
     # The library's own page asks Google for fonts.
     template_name = "api/redoc.html"

@@ -1,6 +1,7 @@
 """Which books a program asks for."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import django_filters
@@ -8,14 +9,19 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.exceptions import ValidationError as WrongParameter
 
+from catalog.filters import LANGUAGE, SLUG
 from catalog.models import Book
 
 _MAX_ID = 2**63 - 1
 _MAX_COUNT = 2**31 - 1
 _MIN_YEAR, _MAX_YEAR = -9999, 9999
-_SLUG = r"^[-a-zA-Z0-9_]{1,50}$"
-_LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,4})?$"
+
+
+def _only(pattern: str) -> RegexValidator:
+    # "$" alone would let a line's end through.
+    return RegexValidator(pattern.removesuffix("$") + r"\Z")
 
 
 class _WholeNumberField(forms.IntegerField):
@@ -44,11 +50,11 @@ class BookFilters(django_filters.FilterSet):
     """What does not exist has no books; what cannot exist is an error."""
 
     genre = django_filters.CharFilter(
-        field_name="book_genres__genre__slug", strip=False, validators=[RegexValidator(_SLUG)]
+        field_name="book_genres__genre__slug", strip=False, validators=[_only(SLUG)]
     )
     author = _id("authorships__author")
     series = _id("volumes__series")
-    language = django_filters.CharFilter(strip=False, validators=[RegexValidator(_LANGUAGE)])
+    language = django_filters.CharFilter(strip=False, validators=[_only(LANGUAGE)])
     year_from = _year("gte")
     year_to = _year("lte")
     min_ratings = _WholeNumber(
@@ -60,8 +66,11 @@ class BookFilters(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
 
+GENRE_PARAMETER = OpenApiParameter(
+    "genre", {"type": "string", "pattern": SLUG}, description="Its slug."
+)
 FILTER_PARAMETERS = [
-    OpenApiParameter("genre", {"type": "string", "pattern": _SLUG}, description="Its slug."),
+    GENRE_PARAMETER,
     OpenApiParameter(
         "author", {"type": "integer", "minimum": 1, "maximum": _MAX_ID}, description="Its id."
     ),
@@ -69,7 +78,7 @@ FILTER_PARAMETERS = [
         "series", {"type": "integer", "minimum": 1, "maximum": _MAX_ID}, description="Its id."
     ),
     OpenApiParameter(
-        "language", {"type": "string", "pattern": _LANGUAGE}, description="Its code, such as eng."
+        "language", {"type": "string", "pattern": LANGUAGE}, description="Its code, such as eng."
     ),
     OpenApiParameter(
         "year_from",
@@ -87,3 +96,11 @@ FILTER_PARAMETERS = [
         description="Rated by so many of Goodreads' readers at least.",
     ),
 ]
+
+
+def read_genre(params: Mapping[str, str]) -> str:
+    """Return the slug that is asked for; one that no genre has is as good as any."""
+    genre = params.get("genre", "")
+    if genre and not re.fullmatch(SLUG, genre):
+        raise WrongParameter({"genre": ["This is no slug of a genre."]})
+    return genre

@@ -2,9 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import Exists, F, Func, Model, OuterRef, QuerySet, Subquery
-from django.utils.decorators import method_decorator
-from django.views.decorators.http import conditional_page
+from django.db.models import Exists, F, Func, Model, OuterRef, Q, QuerySet, Subquery
 from drf_spectacular.utils import (
     OpenApiParameter,
     extend_schema,
@@ -12,13 +10,12 @@ from drf_spectacular.utils import (
     inline_serializer,
 )
 from rest_framework import serializers
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from accounts.parameters import read_params
 from bookrec_site.api.answers import AuthorAnswer, GenreAnswer, SeriesAnswer, TagAnswer
-from bookrec_site.api.reading import read_params
+from bookrec_site.api.catalogue import CatalogueView
 from bookrec_site.pagination import PAGE_PARAMETERS, Key, keyset_page
 from catalog.filters import read_query
 from catalog.models import Author, Authorship, Book, BookGenre, BookTag, Genre, Series, Tag, Volume
@@ -51,39 +48,40 @@ def _described(name: str, answer: type[serializers.Serializer]) -> Any:
     )
 
 
-@method_decorator(conditional_page, name="dispatch")
-class _NamesView(APIView):
-    permission_classes = (AllowAny,)
+def with_books(model: type[Model], link: type[Model], field: str) -> QuerySet[Any]:
+    """Return those that a visible book has, with `n_books`, counted for the rows of a page only.
+
+    `link` is what links books to them, by `field`.
+    """
+    # Few books are hidden, if any: to leave those out is quicker than to look at all others.
+    hidden = Book.objects.filter(is_hidden=True).values("pk")
+    links = (
+        link._default_manager.filter(**{field: OuterRef("pk")}).exclude(book__in=hidden).order_by()
+    )
+    count = links.annotate(n=Func(F("pk"), function="COUNT")).values("n")
+    rows: QuerySet[Any] = model._default_manager.filter(Exists(links)).annotate(
+        n_books=Subquery(count)
+    )
+    return rows
+
+
+class _NamesView(CatalogueView):
     model: ClassVar[type[Model]]
     # What links books to it, and by which field.
     link: ClassVar[type[Model]]
     field: ClassVar[str]
     keys: ClassVar[tuple[Key, ...]] = _BY_NAME
     answer: ClassVar[type[serializers.Serializer]]
+    shown: ClassVar[Q] = Q()
 
     def get(self, request: Request) -> Response:
-        rows = self._rows()
+        rows = with_books(self.model, self.link, self.field).filter(self.shown)
         params = read_params(request, _PARAMETERS)
         query = fold(read_query(params.get("search", "")))
         if query:
             rows = rows.annotate(folded=folded(F("name"))).filter(folded__contains=query)
         page = keyset_page(request, params, rows, self.keys, order=self.field)
         return Response({"next": page.next, "results": self.answer(page.items, many=True).data})
-
-    def _rows(self) -> QuerySet[Any]:
-        """Return those that a visible book has; counted for the rows of one page only."""
-        # Few books are hidden, if any: to leave those out is quicker than to look at all others.
-        hidden = Book.objects.filter(is_hidden=True).values("pk")
-        links = (
-            self.link._default_manager.filter(**{self.field: OuterRef("pk")})
-            .exclude(book__in=hidden)
-            .order_by()
-        )
-        count = links.annotate(n=Func(F("pk"), function="COUNT")).values("n")
-        rows: QuerySet[Any] = self.model._default_manager.filter(Exists(links)).annotate(
-            n_books=Subquery(count)
-        )
-        return rows
 
 
 @_described("authors", AuthorAnswer)
@@ -118,3 +116,5 @@ class TagsView(_NamesView):
 
     model, link, field = Tag, BookTag, "tag"
     answer = TagAnswer
+    # Neither blocked by a curator nor another spelling of one.
+    shown = Q(is_blocked=False, synonym_of=None)

@@ -1,13 +1,12 @@
 """API door to readers with a taste like one's own."""
 
-import re
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
+from accounts.parameters import read_params, whole_number
 from accounts.requests import ReaderApiRequest
 from accounts.throttling import CostlyThrottle, ReaderThrottle
 from bookrec_site.pages.readers import reader_address, reader_name
@@ -17,6 +16,13 @@ from recommender.api_answers import NamedBook
 from recommender.like_minded import LikeMinded, like_minded_readers
 
 DEFAULT_LENGTH, MAX_LENGTH = 12, 50
+_PARAMETERS = [
+    OpenApiParameter(
+        "k",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LENGTH, "default": DEFAULT_LENGTH},
+        description="How many readers.",
+    )
+]
 
 
 class LikeMindedReader(serializers.Serializer):
@@ -44,18 +50,7 @@ class ReadersLikeMeView(PersonalView):
 
     @extend_schema(
         operation_id="list_readers_like_me",
-        parameters=[
-            OpenApiParameter(
-                "k",
-                {
-                    "type": "integer",
-                    "minimum": 1,
-                    "maximum": MAX_LENGTH,
-                    "default": DEFAULT_LENGTH,
-                },
-                description="How many readers.",
-            )
-        ],
+        parameters=_PARAMETERS,
         responses={200: LikeMindedAnswer},
     )
     def get(self, request: ReaderApiRequest) -> Response:
@@ -63,7 +58,9 @@ class ReadersLikeMeView(PersonalView):
 
         Only those who show their profile to everybody, and readers of public data sets.
         """
-        found = like_minded_readers(request.user, _length(request.query_params.get("k", "")))
+        params = read_params(request, _PARAMETERS)
+        k = whole_number(params, "k", low=1, high=MAX_LENGTH, default=DEFAULT_LENGTH)
+        found = like_minded_readers(request.user, k)
         return Response(
             {
                 "is_ready": found.is_ready,
@@ -71,14 +68,6 @@ class ReadersLikeMeView(PersonalView):
                 "results": [_shown(reader) for reader in found.readers],
             }
         )
-
-
-def _length(text: str) -> int:
-    if not text:
-        return DEFAULT_LENGTH
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= MAX_LENGTH:
-        raise ValidationError({"k": [f"This is a whole number from 1 to {MAX_LENGTH}."]})
-    return int(text)
 
 
 def _shown(reader: LikeMinded) -> dict[str, Any]:

@@ -12,6 +12,12 @@ from playwright.sync_api import Browser, Route
 from rest_framework.test import APIClient
 
 SCHEMA = "/api/v1/schema/"
+# What comes as a file.
+FILES = {
+    "/api/v1/imports/{import_id}/to-put-right.csv": "text/csv",
+    "/api/v1/export/bookrec.zip": "application/zip",
+    "/api/v1/export/goodreads_library_export.csv": "text/csv",
+}
 PAGES = ["/api/v1/swagger/", "/api/v1/redoc/"]
 
 
@@ -33,17 +39,17 @@ def test_the_description_comes_as_json_or_yaml_and_once(client: Client) -> None:
 
 def test_every_operation_names_its_problems(client: Client) -> None:
     paths = client.get(SCHEMA).json()["paths"]
-    operations = [one for path in paths.values() for one in path.values()]
+    operations = [(path, one) for path, methods in paths.items() for one in methods.values()]
     assert operations
-    for operation in operations:
+    for path, operation in operations:
         answers = operation["responses"]
         assert {"400", "406", "429", "503"} <= set(answers), operation["operationId"]
         assert {"413", "415"} <= set(answers) or "requestBody" not in operation
         for status, answer in answers.items():
             if status >= "400":
                 assert list(answer["content"]) == ["application/problem+json"]
-            elif status != "204":
-                assert list(answer["content"]) == ["application/json"]
+            elif status not in ("204", "304", "308"):
+                assert list(answer["content"]) == [FILES.get(path, "application/json")]
         assert "Retry-After" in answers["429"]["headers"]
     assert "401" in paths["/api/v1/recommendations/"]["get"]["responses"]
 
@@ -102,6 +108,10 @@ def test_no_other_site_may_read_the_api_unless_it_is_listed(client: Client) -> N
         )
         assert asked.status_code == 200
         assert "PUT" in asked["Access-Control-Allow-Methods"]
+        allowed = asked["Access-Control-Allow-Headers"].split(", ")
+        assert {"authorization", "idempotency-key", "if-none-match"} <= set(allowed)
+        told = answer["Access-Control-Expose-Headers"].split(", ")
+        assert {"ETag", "Link", "Content-Disposition", "X-Request-ID"} <= set(told)
         other = client.get(SCHEMA, headers={"Origin": "https://books.example.evil"})
         assert "Access-Control-Allow-Origin" not in other
         page = client.get("/robots.txt", headers={"Origin": ORIGIN})
