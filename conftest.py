@@ -1,8 +1,11 @@
 """Real PostgreSQL and Redis for every test session, started when nobody else did."""
 
 import os
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -13,7 +16,11 @@ from bookrec_site.tests.isolation import (
     drop_abandoned_databases,
     use_own_postgres_database,
     use_own_redis_database,
+    wait_for_redis,
 )
+from bookrec_site.tests.sharing_out import ByFile, arrange, tell_apart
+
+_PIECES = pytest.StashKey[Path]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -26,12 +33,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(str(error)) from error
     # After pytest's own session fixtures, which still drop their database.
     session.config.add_cleanup(stack.close)
+    stack.callback(shutil.rmtree, settings.METRICS_DIR, ignore_errors=True)
+    if session.config.option.dist != "no":
+        # This process shares tests out to others, of which each comes by here too.
+        if "redis" not in missing_services():
+            raise pytest.UsageError("Processes of -n would share one Redis: unset REDIS_URL.")
+        return
     if "postgres" in missing_services():
         drop_abandoned_databases(settings.LOCAL_DIR)
         if not session.config.getoption("reuse_db"):
             use_own_postgres_database(settings)
     if "redis" in missing_services():
         use_own_redis_database(settings, settings.LOCAL_DIR)
+    wait_for_redis(settings)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -49,3 +63,30 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if folder or os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    tell_apart(items)
+    # After pytest-django, which orders them too.
+    worker = getattr(config, "workerinput", None)
+    if worker is not None:
+        arrange(items, Path(worker["pieces"]) / f"{worker['workerid']}.json")
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Tell a process that is to share the tests where the others are."""
+    node.workerinput["pieces"] = str(_pieces(node.config))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log, _pieces(config))
+
+
+def _pieces(config: pytest.Config) -> Path:
+    """Return the folder in which the processes of this session say what belongs together."""
+    if _PIECES not in config.stash:
+        folder = TemporaryDirectory(prefix="bookrec-tests-")
+        config.add_cleanup(folder.cleanup)
+        config.stash[_PIECES] = Path(folder.name)
+    return config.stash[_PIECES]

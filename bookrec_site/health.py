@@ -32,8 +32,8 @@ def ready(request: HttpRequest) -> JsonResponse:
     Without PostgreSQL, or with no model at all, it is not ready. The figures of the model are
     this process's own.
     """
-    checks = {"database": _database(), "redis": _redis()}
-    checks["model"] = _model() if checks["database"] == "ok" else "unknown"
+    checks = {"database": database_state(), "redis": redis_state()}
+    checks["model"] = model_state_now() if checks["database"] == "ok" else "unknown"
     down = checks["database"] != "ok" or checks["model"] in ("missing", "unknown")
     healthy = all(state == "ok" for state in checks.values())
     status = "down" if down else "ready" if healthy else "degraded"
@@ -43,7 +43,8 @@ def ready(request: HttpRequest) -> JsonResponse:
     )
 
 
-def _database() -> str:
+def database_state() -> str:
+    """Return "ok" or "down"."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -53,7 +54,8 @@ def _database() -> str:
     return "ok"
 
 
-def _model() -> str:
+def model_state_now() -> str:
+    """Return `model_state`, or "unknown" where there are no tables."""
     try:
         return model_state()
     except DatabaseError as error:
@@ -61,7 +63,8 @@ def _model() -> str:
         return "unknown"
 
 
-def _redis() -> str:
+def redis_state() -> str:
+    """Return "ok" or "down"."""
     try:
         with Redis.from_url(
             settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1

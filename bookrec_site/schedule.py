@@ -61,6 +61,18 @@ def periodic_tasks() -> list[Periodic]:
             minutes=60,
         ),
         Periodic(
+            "forget old merges",
+            "ratings.forget_merges",
+            "Deletes what undoing merges of books needs, 30 days after them.",
+            minutes=6 * 60,
+        ),
+        Periodic(
+            "fold changes of the catalogue",
+            "catalog.fold_changes",
+            "Puts one row in the place of many that say that the catalogue has changed.",
+            minutes=6 * 60,
+        ),
+        Periodic(
             "delete old artifacts",
             "recommender.clean_artifacts",
             "Keeps the files of so many retired runs, and of the active one.",
@@ -68,10 +80,29 @@ def periodic_tasks() -> list[Periodic]:
             kwargs={"keep": 5},
         ),
         Periodic(
+            "add up feedback",
+            "recommender.roll_up_feedback",
+            "Counts what was shown, clicked and rated from lists, for each day, run and surface.",
+            minutes=10,
+        ),
+        Periodic(
+            "forget old feedback",
+            "recommender.forget_feedback",
+            "Deletes events of lists that are older than so many days; the sums stay.",
+            minutes=6 * 60,
+            kwargs={"keep_days": 90},
+        ),
+        Periodic(
             "clear expired sessions and tokens",
             "bookrec.clear_expired",
             "Deletes sessions and API tokens that are over.",
             minutes=6 * 60,
+        ),
+        Periodic(
+            "watch",
+            "bookrec.watch",
+            "Tells operators by e-mail (ALERT_EMAILS) of old models, failing runs and late queues.",
+            minutes=5,
         ),
     ]
 

@@ -6,10 +6,14 @@ from django.contrib.sitemaps import views as sitemaps
 from django.urls import include, path
 from django.views.i18n import set_language
 
+from bookrec_site.metrics.views import metrics
+from bookrec_site.operations.views import operations
 from bookrec_site.pages import (
     authors,
     book,
     books,
+    curating,
+    editorial,
     home,
     onboarding,
     readers,
@@ -39,10 +43,13 @@ urlpatterns = [
     path("books/<int:book_id>/", book.book, name="book"),
     path("authors/", authors.authors, name="authors"),
     path("authors/<int:author_id>/", authors.author, name="author"),
+    path("lists/", editorial.editorial_lists, name="editorial_lists"),
+    path("lists/<int:list_id>/", editorial.editorial_list, name="editorial_list"),
     path("series/", authors.all_series, name="all_series"),
     path("series/<int:series_id>/", authors.series, name="series"),
     path("", include("accounts.urls")),
     path("", include("catalog.urls")),
+    path("", include("moderation.urls")),
     path("", include("ratings.urls")),
     path("", include("recommender.urls")),
     path("api/v1/", include("bookrec_site.api_urls")),
@@ -56,8 +63,15 @@ urlpatterns = [
     ),
     path("language/", set_language, name="set_language"),
     path("health/", include("bookrec_site.health_urls")),
+    path("metrics", metrics, name="metrics"),
     # The administration's own log-in neither slows anybody down nor asks for a second step.
     path("admin/login/", secure_admin_login(admin.site.login)),
+    path("admin/operations/", admin.site.admin_view(operations), name="operations"),
+    path(
+        "admin/books/<int:book_id>/readers/",
+        admin.site.admin_view(curating.book_insight),
+        name="book_insight",
+    ),
     path("admin/", admin.site.urls),
 ]
 

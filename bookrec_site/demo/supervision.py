@@ -57,6 +57,7 @@ def programs(options: DemoOptions, services: Iterable[ServiceName]) -> list[Prog
 
 _GROUP_PRIORITIES = {"servers": 10, "site": 20}
 _CELERY = ("celery", "--app", "bookrec_site")
+_WEB_WORKER = "bookrec_site.web_worker.Worker"
 
 
 def _worker(queue: str) -> list[str]:
@@ -71,9 +72,12 @@ def _worker(queue: str) -> list[str]:
 def _gunicorn(options: DemoOptions) -> list[str]:
     return [
         *("gunicorn", "bookrec_site.wsgi", "--bind", options.bind),
-        # Each worker holds a copy of the artifact; see docs/adr/0006-artifact-storage.md.
-        *("--workers", "2", "--worker-class", "gthread", "--threads", "4"),
-        *("--max-requests", "5000", "--max-requests-jitter", "1000"),
+        *("--config", "python:bookrec_site.leaving"),
+        # Imports and search index are shared by the workers, and a new worker has them at once.
+        "--preload",
+        # They hold the run together; see docs/adr/0006-artifact-storage.md.
+        *("--workers", "2", "--worker-class", _WEB_WORKER, "--threads", "4"),
+        *("--max-requests", "200000", "--max-requests-jitter", "20000"),
         *("--timeout", "60", "--graceful-timeout", "10", "--no-control-socket"),
     ]
 

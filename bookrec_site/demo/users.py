@@ -2,22 +2,19 @@
 
 from collections.abc import Sequence
 
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import Q
 
 from accounts.models import User
 from bookrec_site.demo.logins import CURATOR, Login
-
-CURATORS = "curators"
+from bookrec_site.roles import ROLES
 
 
 @transaction.atomic
 def create_demo_users(logins: Sequence[Login]) -> None:
     """Make or update the demo's accounts, so that exactly these logins work.
 
-    The curator is staff with every permission on the catalogue, and may look after training runs
-    and their schedule.
+    The curator of a demo is its operator and moderator too: in all groups of `bookrec_site.roles`.
     """
     for login in logins:
         user = User.objects.filter(username__iexact=login.username).first()
@@ -30,19 +27,4 @@ def create_demo_users(logins: Sequence[Login]) -> None:
             user.set_password(login.password)
         user.save()
         if user.is_staff:
-            user.groups.add(_curators())
-
-
-def _curators() -> Group:
-    group, _ = Group.objects.get_or_create(name=CURATORS)
-    group.permissions.set(
-        Permission.objects.filter(
-            Q(content_type__app_label="catalog")
-            | Q(codename__in=["view_trainingrun", "change_trainingrun"])
-            | Q(
-                content_type__app_label="django_celery_beat",
-                codename__regex=r"^(view|change|add)_(periodictask|crontabschedule|intervalschedule)$",
-            )
-        )
-    )
-    return group
+            user.groups.add(*Group.objects.filter(name__in=ROLES))

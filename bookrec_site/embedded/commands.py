@@ -23,6 +23,7 @@ _NEED_NOTHING = frozenset(
         "findstatic",
         "help",
         "makemessages",
+        "settings_page",
         "spectacular",
         "startapp",
         "startproject",

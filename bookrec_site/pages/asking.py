@@ -13,6 +13,9 @@ from catalog.search import search_books
 from catalog.selectors import load_cards
 from ratings.marks import MarkedBook
 from ratings.opinions import Opinions
+from recommender.book_sources import BookRows
+from recommender.feedback.page import list_for
+from recommender.models import Surface
 from recommender.serving import recommendations_from
 from recommender.tastes import telling_books
 
@@ -65,12 +68,20 @@ def list_context(request: HttpRequest, opinions: Opinions) -> dict[str, Any]:
     n_ratings = len(opinions.stars)
     wants = getattr(request.user, "wants_recommendations", True)
     found = (
-        recommendations_from(opinions, LIST_LENGTH, with_predicted_stars=True, with_series=False)
+        recommendations_from(
+            opinions, LIST_LENGTH, with_predicted_stars=True, source=BookRows(with_series=False)
+        )
         if wants
         else None
     )
+    surface = Surface.WELCOME if request.user.is_authenticated else Surface.TRY_OUT
     return {
         "found": found,
+        "list_id": (
+            list_for(request, surface, found.basis, found.run_id, found.book_ids, LIST_LENGTH)
+            if found
+            else ""
+        ),
         "wants_recommendations": wants,
         "n_ratings": n_ratings,
         "n_missing": max(0, RATINGS_FOR_A_GOOD_LIST - n_ratings),

@@ -15,7 +15,9 @@ from ratings.opinions import Opinions, opinions_of
 from ratings.own import OwnOpinion, own_opinion
 from ratings.selectors import site_histogram
 from ratings.series_marks import marked_volumes
-from recommender.book_neighbours import neighbours_of
+from recommender.book_neighbours import N_SHOWN, neighbours_of
+from recommender.feedback.page import list_for
+from recommender.models import ListBasis, Surface
 
 
 @require_safe
@@ -29,6 +31,14 @@ def book(request: HttpRequest, book_id: int) -> HttpResponse:
     wants_predictions = reader.wants_recommendations if reader else bool(opinions.stars)
     goodreads = [shown.stars_1, shown.stars_2, shown.stars_3, shown.stars_4, shown.stars_5]
     around = neighbours_of(shown, opinions if wants_predictions else None)
+
+    def list_id(surface: Surface, books: list[Book]) -> str:
+        # Made from the book alone, it is there too for who wants no recommendations, uncounted.
+        if reader and not reader.wants_recommendations:
+            return ""
+        ids = [neighbour.pk for neighbour in books]
+        return list_for(request, surface, ListBasis.BOOK, around.run_id, ids, N_SHOWN)
+
     return render(
         request,
         "books/book.html",
@@ -49,6 +59,8 @@ def book(request: HttpRequest, book_id: int) -> HttpResponse:
             "n_goodreads": sum(goodreads),
             "site_histogram": site_histogram(shown),
             "predicted": around.predicted if wants_predictions else None,
+            "similar_list": list_id(Surface.SIMILAR, [row.book for row in around.similar]),
+            "also_loved_list": list_id(Surface.ALSO_LOVED, [row.book for row in around.also_loved]),
             "similar": [(row, _marked(row.book, opinions)) for row in around.similar],
             "also_loved": [(row, _marked(row.book, opinions)) for row in around.also_loved],
             "has_model": around.has_model,

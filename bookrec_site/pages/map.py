@@ -10,8 +10,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.requests import ReaderRequest
-from catalog.models import Book, Genre
-from catalog.selectors import load_cards, visible_books, with_genres
+from catalog.models import Book
+from catalog.selectors import genres_by_name, load_cards, visible_books, with_genres
 from ratings.opinions import opinions_of
 from recommender.book_map import LAYOUTS, PlacedBooks, placed_books
 
@@ -27,7 +27,7 @@ def book_map(request: HttpRequest) -> HttpResponse:
     """Show the map, or say why there is none yet. What it draws comes in files of its own."""
     placed = placed_books()
     if placed is None or not len(placed):
-        return render(request, "map/no_map.html", {"genres": Genre.objects.order_by("name")})
+        return render(request, "map/no_map.html", {"genres": genres_by_name()})
     genres = [
         {"genre": genre, "n_books": n, "number": number, "colour": min(number, N_COLOURS)}
         for number, (genre, n) in enumerate(placed.genres)

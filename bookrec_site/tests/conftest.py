@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, sync_playwright
+from django.contrib.auth.models import Permission
+from playwright.sync_api import Browser, expect, sync_playwright
 
+from bookrec_site.tests.curators import staff
 from bookrec_site.tests.running_site import (
     RunningSite,
     manage,
@@ -51,6 +53,8 @@ def chromium() -> str:
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     """A browser for one module's tests: while it runs, Django sees a loop and asks no database."""
+    # What is waited for, on a machine that does other things.
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium,
@@ -71,8 +75,23 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def screenshots() -> Path:
-    """Where the browser tests leave their pictures; kept by CI."""
+def screenshots() -> Path | None:
+    """Where the browser tests leave pictures of whole pages, when SCREENSHOTS=1 asks for them."""
+    if os.environ.get("SCREENSHOTS") != "1":
+        return None
     folder = settings.LOCAL_DIR / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture
+def curator(client):
+    """A member of staff who may do everything in the catalogue, logged in."""
+    names = Permission.objects.filter(content_type__app_label="catalog")
+    return staff(client, *names.values_list("codename", flat=True))
+
+
+@pytest.fixture
+def media(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return settings.MEDIA_ROOT

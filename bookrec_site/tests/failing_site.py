@@ -21,14 +21,19 @@ import requests
 
 from bookrec_site.demo.supervision import PROJECT_DIR
 from bookrec_site.embedded import database_url, lifeline
-from bookrec_site.tests.waiting import kill_and_clear_away, processes_in, until, with_words
+from bookrec_site.tests.scheduling import reschedule
+from bookrec_site.tests.waiting import (
+    PATIENCE,
+    kill_and_clear_away,
+    processes_in,
+    until,
+    with_words,
+)
 from bookrec_site.tests.watching import Watch
 from catalog.builtin.generate import write_builtin_dataset
 
 N_READERS = 500
 UNDER_WAY = ("queued", "fitting", "evaluating")
-# Long enough for a machine that does other things; nothing waits so long where all is well.
-PATIENCE = 90
 ARTIFACTS_MEGABYTES = 96
 _OTHERS = (
     *("DATABASE_URL", "REDIS_URL", "ARTIFACTS_DIR", "ARTIFACTS_URL", "STATIC_ROOT", "SECRET_KEY"),
@@ -90,11 +95,7 @@ class FailingSite:
         ).raise_for_status()
         answer = requests.post(f"{api}/auth/token/", json=login, timeout=60)
         self._token = answer.json()["token"]
-        # A minute is long for a test: the curator changes the schedule in the admin.
-        self.rows(
-            "INSERT INTO django_celery_beat_intervalschedule (every, period)"
-            " VALUES (2, 'seconds') RETURNING id"
-        )
+        # A minute is long for a test.
         self.schedule("tend training runs", every_seconds=2)
 
     def end(self) -> None:
@@ -268,20 +269,7 @@ class FailingSite:
         return psycopg2.connect(database_url(self.local_dir))
 
     def schedule(self, name: str, *, every_seconds: int, **fields: object) -> None:
-        """Change a periodic task as the admin does: beat notices it within seconds."""
-        [[interval]] = self.rows(
-            "SELECT min(id) FROM django_celery_beat_intervalschedule"
-            " WHERE every = %s AND period = 'seconds'",
-            every_seconds,
-        )
-        values = {"interval_id": interval, "crontab_id": None, "expire_seconds": None} | fields
-        self.rows(
-            f"UPDATE django_celery_beat_periodictask SET"
-            f" {', '.join(f'{column} = %s' for column in values)} WHERE name = %s",
-            *values.values(),
-            name,
-        )
-        self.rows("UPDATE django_celery_beat_periodictasks SET last_update = now()")
+        reschedule(self.rows, name, every_seconds=every_seconds, **fields)
 
     # Processes
 
@@ -294,9 +282,7 @@ class FailingSite:
 
     def until_restarted(self, words: str, victim: psutil.Process) -> psutil.Process:
         """The process that the process manager puts into a dead one's place."""
-        return until(
-            lambda: next((p for p in self.processes(words) if p.pid != victim.pid), None), 60
-        )
+        return until(lambda: next((p for p in self.processes(words) if p.pid != victim.pid), None))
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -11,6 +11,7 @@ import redis
 
 from bookrec_site.embedded import broker_url, redis_url
 from bookrec_site.embedded.places import DATABASE, ROLE, Places
+from bookrec_site.tests.waiting import PATIENCE
 
 _TEST_DATABASE = f"test_{DATABASE}"
 # Redis number 0 is the site's own.
@@ -41,7 +42,29 @@ def drop_abandoned_databases(local_dir: Path) -> None:
 
 
 def use_own_redis_database(settings: Any, local_dir: Path) -> None:
-    """Give the session the first Redis database that no other session has, emptied.
+    """Give the session a Redis database of its own."""
+    url = own_redis_database(local_dir)
+    settings.REDIS_URL = url
+    settings.CACHES["default"]["LOCATION"] = url
+    settings.CELERY_BROKER_URL = broker_url(url)
+
+
+def wait_for_redis(settings: Any) -> None:
+    """Let the session wait for Redis as long as a busy machine needs.
+
+    A site does without it after a second or half of one, and for five more: limits are off then,
+    and served lists are not counted.
+    """
+    from bookrec_site.operations import queues
+    from recommender.feedback import served
+
+    settings.CACHES["default"]["OPTIONS"]["socket_timeout"] = PATIENCE
+    vars(served)["_TIMEOUT_SECONDS"] = PATIENCE
+    vars(queues)["_REDIS_SECONDS"] = PATIENCE
+
+
+def own_redis_database(local_dir: Path) -> str:
+    """Return the address of the first Redis database that nobody else has, emptied.
 
     The claim is a file lock that this process keeps until it ends.
     """
@@ -60,6 +83,4 @@ def use_own_redis_database(settings: Any, local_dir: Path) -> None:
     url = redis_url(local_dir, number)
     with redis.from_url(url) as client:
         client.flushdb()
-    settings.REDIS_URL = url
-    settings.CACHES["default"]["LOCATION"] = url
-    settings.CELERY_BROKER_URL = broker_url(url)
+    return url

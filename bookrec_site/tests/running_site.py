@@ -17,6 +17,9 @@ from django.conf import settings
 from psycopg2 import sql
 from urllib3.util import Retry
 
+from bookrec_site.tests.waiting import PATIENCE
+
+PID_FILE = "gunicorn.pid"
 STARTUP_RETRIES = Retry(total=12, connect=12, backoff_factor=0.05, status_forcelist=[503])
 
 
@@ -26,6 +29,8 @@ class RunningSite:
 
     url: str
     environment: Mapping[str, str]
+    # gunicorn's own process, whose children answer.
+    pid: int = 0
 
     @property
     def mails(self) -> Path:
@@ -62,23 +67,14 @@ def _run(environment: Mapping[str, str], *arguments: str) -> subprocess.Complete
 @contextmanager
 def scratch_database(name: str) -> Iterator[str]:
     """Create an empty database beside the test database, yield its URL, drop it."""
-    database = settings.DATABASES["default"]
-    login = {
-        key: database[option]
-        for key, option in (("host", "HOST"), ("port", "PORT"), ("user", "USER"))
-        if database[option]
-    }
-    if database["PASSWORD"]:
-        login["password"] = database["PASSWORD"]
-    server = psycopg2.connect(dbname="postgres", **login)
+    server = psycopg2.connect(dbname="postgres", **_login())
     server.autocommit = True
     drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
     try:
         with server.cursor() as cursor:
             cursor.execute(drop)
             cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        # Everything in the query string, where a socket's folder needs no special spelling.
-        yield f"postgresql:///{quote(name)}?{urlencode(login)}"
+        yield url_of_database(name)
     finally:
         with server.cursor() as cursor:
             try:
@@ -90,41 +86,63 @@ def scratch_database(name: str) -> Iterator[str]:
         server.close()
 
 
+def url_of_database(name: str) -> str:
+    """Return the URL of a database beside the test database."""
+    # Everything in the query string, where a socket's folder needs no special spelling.
+    return f"postgresql:///{quote(name)}?{urlencode(_login())}"
+
+
+def _login() -> dict[str, str]:
+    database = settings.DATABASES["default"]
+    options = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
+    return {key: database[option] for key, option in options.items() if database[option]}
+
+
 @contextmanager
 def served(environment: Mapping[str, str], folder: Path) -> Iterator[RunningSite]:
-    """Serve the site with gunicorn on a free port until the block ends."""
+    """Serve the site with gunicorn on a free port until the block ends; it can make lists."""
+    with listening(environment, folder) as url:
+        with requests.Session() as session:
+            session.mount("http://", requests.adapters.HTTPAdapter(max_retries=STARTUP_RETRIES))
+            session.get(f"{url}/health/ready", timeout=60).raise_for_status()
+        yield RunningSite(url, environment, int((folder / PID_FILE).read_text()))
+
+
+@contextmanager
+def listening(environment: Mapping[str, str], folder: Path, *options: str) -> Iterator[str]:
+    """Run gunicorn on a free port until the block ends; yield the address that it listens at."""
     log = folder / "gunicorn.log"
     # Port 0: the kernel chooses, so two suites never meet; gunicorn writes the port to its log.
     command = [
         str(Path(sys.executable).with_name("gunicorn")),
         "bookrec_site.wsgi:application",
         "--bind=127.0.0.1:0",
+        "--preload",
         "--workers=2",
         "--threads=2",
         f"--log-file={log}",
+        f"--pid={folder / PID_FILE}",
+        *options,
     ]
     with (folder / "gunicorn.out").open("wb") as output:
         process = subprocess.Popen(
             command, cwd=settings.BASE_DIR, env=dict(environment), stdout=output, stderr=output
         )
     try:
-        url = _line_with("Listening at: ", process, log).split("Listening at: ")[1].split(" ")[0]
-        with requests.Session() as session:
-            session.mount("http://", requests.adapters.HTTPAdapter(max_retries=STARTUP_RETRIES))
-            session.get(f"{url}/health/ready", timeout=60).raise_for_status()
-        yield RunningSite(url, environment)
+        yield _line_with("Listening at: ", process, log).split("Listening at: ")[1].split(" ")[0]
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        # Whoever is at work ends that first: gunicorn's workers have 30 s for it.
+        process.wait(timeout=PATIENCE)
 
 
 @contextmanager
-def working(environment: Mapping[str, str], folder: Path) -> Iterator[None]:
-    """Let a Celery worker do the site's housekeeping until the block ends."""
-    log = folder / "worker.log"
+def working(environment: Mapping[str, str], folder: Path, queue: str = "default") -> Iterator[None]:
+    """Let a Celery worker take from a queue until the block ends."""
+    log = folder / f"worker-{queue}.log"
     command = [
         str(Path(sys.executable).with_name("celery")),
-        *("--app", "bookrec_site", "worker", "--queues", "default", "--pool", "solo"),
+        *("--app", "bookrec_site", "worker", "--queues", queue, "--pool", "solo"),
         *("--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
     with log.open("wb") as output:
@@ -136,7 +154,8 @@ def working(environment: Mapping[str, str], folder: Path) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        # A training run, or what else it is at, is finished.
+        process.wait(timeout=PATIENCE)
 
 
 def _line_with(text: str, process: subprocess.Popen[bytes], log: Path) -> str:
@@ -168,8 +187,12 @@ def site_environment(database_url: str, folder: Path, **changes: str) -> dict[st
         "REDIS_URL": settings.REDIS_URL,
         "ARTIFACTS_DIR": str(folder / "artifacts"),
         "STATIC_ROOT": str(folder / "static"),
+        "METRICS_DIR": str(folder / "metrics"),
         # All walks come from one address.
-        **dict.fromkeys(("THROTTLE_ANONYMOUS", "THROTTLE_LOGIN", "THROTTLE_SIGNUP"), "9999/min"),
+        **dict.fromkeys(
+            ("THROTTLE_ANONYMOUS", "THROTTLE_LOGIN", "THROTTLE_SIGNUP", "THROTTLE_EVENTS"),
+            "9999/min",
+        ),
         "EMAIL_URL": f"file:///{folder / 'mail'}",
         "SECRET_KEY": "only for the tests of this one run",
         **changes,

@@ -10,6 +10,8 @@ from accounts.services import issue_token
 from accounts.tests.factories import PASSWORD
 from ratings.services import dismiss_book, mark_read, shelve_book, write_note
 from ratings.tests.readers import make_readers
+from recommender.feedback.recording import Row, record_events
+from recommender.tests.feedback.lists import list_of
 
 pytestmark = pytest.mark.django_db
 
@@ -34,11 +36,14 @@ def test_nothing_of_a_reader_is_left_anywhere_and_all_of_others_is() -> None:
         shelve_book(user=user, book=readers.books[20])
         dismiss_book(user=user, book=readers.books[21])
         issue_token(user)
+        seen = Row(list_of(readers.books, user), "shown", readers.books[22].pk)
+        [told] = record_events(reader=user, rows=[seen])
+        assert told.result == "recorded"
     clients = {user.pk: Client() for user in (alice, bob)}
     for user in (alice, bob):
         clients[user.pk].force_login(user)
     alice_id, of_bob = alice.pk, kept_of(bob.pk)
-    assert len(kept_of(alice_id)) >= 7
+    assert len(kept_of(alice_id)) >= 8
     clients[alice_id].post(reverse("account_delete"), {"password": PASSWORD})
     assert not User.objects.filter(pk=alice_id).exists()
     assert kept_of(alice_id) == {}

@@ -22,7 +22,13 @@ from bookrec_site.embedded.errors import EmbeddedServiceError
 from bookrec_site.embedded.folders import private_folder
 from bookrec_site.embedded.places import Places
 from bookrec_site.embedded.usage import Usage
-from bookrec_site.tests.waiting import assert_all_end, kill_and_clear_away, processes_in, until
+from bookrec_site.tests.waiting import (
+    PATIENCE,
+    assert_all_end,
+    kill_and_clear_away,
+    processes_in,
+    until,
+)
 
 # Too long for a Unix socket, and full of what URLs and configuration files give a meaning to.
 DEEP = Path("spaces, 100% \"quoted\" 'ünïcode' #;&?", "d" * 60, "e" * 60, ".local")
@@ -115,7 +121,7 @@ for _ in range(5):
     command = [sys.executable, "-c", visit, str(local_dir)]
     visitors = [subprocess.Popen(command) for _ in range(4)]
 
-    assert [visitor.wait(timeout=60) for visitor in visitors] == [0, 0, 0, 0]
+    assert [visitor.wait(timeout=PATIENCE) for visitor in visitors] == [0, 0, 0, 0]
     assert processes_in(local_dir) == []
 
 
@@ -142,7 +148,7 @@ def test_user_that_is_told_to_end_waits_until_the_server_is_gone(local_dir: Path
 
     user.send_signal(signal.SIGTERM)
 
-    assert user.wait(timeout=20) == 0
+    assert user.wait(timeout=PATIENCE) == 0
     assert not server.is_running()
 
 
@@ -156,7 +162,7 @@ def test_keeper_starts_a_killed_server_again(local_dir: Path) -> None:
     with Usage("redis", local_dir):
         killed = redis_process(local_dir)
         killed.kill()
-        killed.wait(timeout=10)
+        killed.wait(timeout=PATIENCE)
 
         assert until(running) != killed
 
@@ -169,7 +175,7 @@ def test_server_ends_with_a_killed_keeper_and_its_user_ends_too(local_dir: Path)
         keeper_process("redis", local_dir).kill()
 
         # The process manager starts such a user again, and that one starts the server again.
-        assert user.wait(timeout=20) == 1
+        assert user.wait(timeout=PATIENCE) == 1
         with Usage("redis", local_dir):
             assert redis_process(local_dir) != server
             assert server not in processes_in(local_dir)

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bookrec_site.tests.failing_site import PATIENCE, FailingSite
-from bookrec_site.tests.waiting import until
+from bookrec_site.tests.failing_site import FailingSite
+from bookrec_site.tests.waiting import PATIENCE, assert_all_end, each_alone, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -143,6 +143,7 @@ def test_redis_stopped_and_started_again(site: FailingSite) -> None:
         keeper.suspend()
         try:
             redis.kill()
+            assert_all_end([redis])
             run = site.request_run()
             stopped_at = time.monotonic()
             until(lambda: {"list", "rating"} <= set(watch.good_since(stopped_at)), PATIENCE)
@@ -185,8 +186,9 @@ def test_postgresql_restarted_in_the_middle_of_a_run(site: FailingSite) -> None:
         site.train()
         until(lambda: {"list", "rating"} <= set(watch.good_since(back_at)), PATIENCE)
     for answer in watch.failures:
-        # Asked before the server was there again, or just before it went.
-        assert stopped_at - 5 < answer.asked_at < back_at, answer
+        # Asked before the server was there again, and not answered before it went.
+        assert answer.asked_at < back_at, answer
+        assert answer.answered_at > stopped_at, answer
         assert answer.status in (500, 503), answer
     assert {word: site.program(word).pid for word in words} == before
     # Beat too goes on: the reaper comes again.
@@ -250,16 +252,8 @@ def test_damaged_artifact_while_web_processes_restart(
 
 def _until_every_worker_serves(site: FailingSite, run: int) -> None:
     """Let one of gunicorn's workers answer at a time: each loads a run when it is first asked."""
-    workers = site.program("gunicorn").children()
-    for worker in workers:
-        others = [other for other in workers if other != worker]
-        for other in others:
-            other.suspend()
-        try:
-            until(lambda: site.list_of_run() == run, PATIENCE)
-        finally:
-            for other in others:
-                other.resume()
+    for _worker in each_alone(site.program("gunicorn").children()):
+        until(lambda: site.list_of_run() == run, PATIENCE)
 
 
 def _restart_web(site: FailingSite) -> None:
@@ -281,7 +275,9 @@ def test_two_beats_start_one_run(site: FailingSite, tmp_path: Path) -> None:
         try:
             until(lambda: _n_sent(second, name) >= 2 and _n_sent(first, name) > already, PATIENCE)
         finally:
-            beat.terminate()
+            # Not TERM: Celery's exit is an exception, which is lost where it meets a broad
+            # `except`, and how a beat ends is not what is looked at.
+            beat.kill()
             beat.wait(timeout=PATIENCE)
             site.schedule(name, every_seconds=2, enabled=False)
         [(run,)] = site.rows(

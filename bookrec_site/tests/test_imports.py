@@ -5,6 +5,8 @@ import sys
 
 from django.conf import settings
 
+from bookrec_site.celery import WEB_TIMEOUT
+
 HEAVY = ["tensorflow", "keras", "pandas", "sklearn", "lightgbm", "matplotlib", "scipy.linalg"]
 
 PROGRAM = f"""
@@ -15,10 +17,12 @@ from django.urls import get_resolver
 get_resolver().url_patterns
 Client().get("/health/live", HTTP_HOST="localhost")
 print(",".join(name for name in {HEAVY} if name in sys.modules))
+with bookrec_site.wsgi.app.connection_for_write() as broker:
+    print(broker.default_channel.client.connection_pool.connection_kwargs["socket_timeout"])
 """
 
 
-def test_the_web_process_imports_nothing_that_trains() -> None:
+def test_the_web_process_imports_nothing_that_trains_and_waits_for_no_broker() -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=settings.BASE_DIR,
@@ -27,4 +31,6 @@ def test_the_web_process_imports_nothing_that_trains() -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == ""
+    imported, timeout = done.stdout.splitlines()
+    assert imported == ""
+    assert float(timeout) == WEB_TIMEOUT

@@ -172,6 +172,8 @@ def curator(db) -> User:
         "catalog_dataimport",
         "ratings_rating",
         "ratings_shelfentry",
+        "ratings_reading",
+        "ratings_dismissal",
         "recommender_trainingrun",
     ],
 )
@@ -208,14 +210,18 @@ def test_a_curator_hides_a_book_and_mends_its_description(client, readers, curat
             "is_hidden": "on",
             "cover_url": "",
             "description": "Mended.",
-            "title": "Changed behind the services' back",
+            "title": "Volume 1, mended",
+            "authors_text": "Somebody",
+            # What the data set counts is nobody's to change.
+            "ratings_count": "1000000",
         },
     )
     assert response.status_code == 302
     book.refresh_from_db()
     assert (book.is_hidden, book.description) == (True, "Mended.")
     assert book.description_source == Book.DescriptionSource.CURATOR
-    assert book.title == "Volume 1"
+    assert book.title == "Volume 1, mended"
+    assert book.ratings_count != 1_000_000
 
 
 def test_a_curator_does_not_write_readers_opinions(client, readers, curator):

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.tests.factories import UserFactory
-from catalog.models import Book
+from catalog.models import Book, BookGenre, Genre
 from catalog.tests.factories import BookFactory
 from ratings.services import mark_read, rate_book, shelve_book
 from recommender.book_map import placed_books
@@ -49,6 +49,14 @@ def test_the_page_says_so_while_there_is_no_map(client, two_tastes, artifacts): 
     assert "The map is not drawn yet" in page(client)
     put_live(fitted_parts())
     assert "The map is not drawn yet" in page(client)
+
+
+def test_genres_stand_in_for_the_map_where_they_have_books(client, db):
+    for slug, name in (("humour", "Humour"), ("travel", "Travel")):
+        Genre.objects.create(slug=slug, name=name)
+    BookGenre.objects.create(book=BookFactory(), genre=Genre.objects.get(slug="humour"), share=1)
+    client.cookies["django_language"] = "de"
+    assert re.findall(r'genre=([\w-]+)">([^<]+)<', page(client)) == [("humour", "Humor")]
 
 
 def test_the_page_says_so_when_every_book_is_hidden(client, live):

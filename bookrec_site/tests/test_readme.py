@@ -23,6 +23,15 @@ def test_a_test_that_the_readme_names_is_there(folder: str, file: str, name: str
     assert name in functions
 
 
+def test_every_version_has_its_notes_for_who_upgrades():
+    changes, notes = (
+        (settings.BASE_DIR / name).read_text() for name in ("CHANGELOG.md", "docs/upgrading.md")
+    )
+    versions = re.findall(r"^## (\S+)", changes, re.MULTILINE)
+    assert versions[0] == "Unreleased"
+    assert re.findall(r"^### (\S+)", notes, re.MULTILINE) == versions
+
+
 def test_every_picture_of_the_readme_is_there():
     readme = (settings.BASE_DIR / "README.md").read_text()
     pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", readme)

@@ -3,7 +3,8 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,8 +14,11 @@ from bookrec_site.embedded.places import runtime_dir
 
 _T = TypeVar("_T")
 
+# Long enough for a machine that does other things; nothing waits so long where all is well.
+PATIENCE = 90
 
-def until(answer: Callable[[], _T | None], seconds: float = 20) -> _T:
+
+def until(answer: Callable[[], _T | None], seconds: float = PATIENCE) -> _T:
     """The first answer that is not None and not False; an AssertionError when there is none."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
@@ -24,6 +28,24 @@ def until(answer: Callable[[], _T | None], seconds: float = 20) -> _T:
             return found
         pause.wait(0.05)
     raise AssertionError(f"Nothing happened within {seconds} s.")
+
+
+def each_alone(processes: Sequence[psutil.Process]) -> Iterator[psutil.Process]:
+    """One process after the other, while the others are stopped: what is answered, it answers."""
+    for one in processes:
+        with _stopped([other for other in processes if other != one]):
+            yield one
+
+
+@contextmanager
+def _stopped(processes: Sequence[psutil.Process]) -> Iterator[None]:
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
 
 
 def processes_in(local_dir: Path) -> list[psutil.Process]:
@@ -45,11 +67,13 @@ def kill_and_clear_away(local_dir: Path) -> list[str]:
 
 def with_words(words: str, processes: Sequence[psutil.Process]) -> list[psutil.Process]:
     """Those that live and have these words in their command line, the oldest first."""
-    found = [process for process in processes if words in _command_line(process)]
-    return sorted(found, key=lambda process: process.create_time())
+    found = [(_born(process), process) for process in processes if words in _command_line(process)]
+    # One that has ended meanwhile has no age.
+    alive = [(born, process) for born, process in found if born is not None]
+    return [process for _born, process in sorted(alive, key=lambda pair: pair[0])]
 
 
-def assert_all_end(processes: Sequence[psutil.Process], seconds: float = 20) -> None:
+def assert_all_end(processes: Sequence[psutil.Process], seconds: float = PATIENCE) -> None:
     until(lambda: not any(_lives(process) for process in processes), seconds)
 
 
@@ -65,6 +89,13 @@ def _command_line(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.Error:
         return ""  # It has just ended.
+
+
+def _born(process: psutil.Process) -> float | None:
+    try:
+        return process.create_time()
+    except psutil.Error:
+        return None
 
 
 def _lives(process: psutil.Process) -> bool:

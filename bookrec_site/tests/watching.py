@@ -15,9 +15,10 @@ LISTS_PER_RATING = 3
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back at a time (monotonic seconds); status 0: nothing did."""
+    """What came back (times are monotonic seconds); status 0: nothing did."""
 
     asked_at: float
+    answered_at: float
     what: str
     status: int
     detail: str
@@ -76,7 +77,7 @@ class Watch:
             status, detail = ask()
         except requests.RequestException as error:
             status, detail = 0, repr(error)
-        answer = Answer(asked_at, what, status, detail)
+        answer = Answer(asked_at, time.monotonic(), what, status, detail)
         self.answers.append(answer)
         return answer.is_good
 

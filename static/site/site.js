@@ -3,13 +3,36 @@
 
 // An answer to a form that htmx sent may carry messages, which replace those shown.
 document.addEventListener("htmx:responseError", (event) => {
-  const status = event.detail.xhr.status;
   const region = document.getElementById("messages");
-  const text = region.dataset[status === 429 ? "tooMany" : "failed"];
+  // 403: the page holds the mark of a session that has ended since; trying again would not help.
+  const texts = { 403: "stale", 429: "tooMany" };
+  const text = region.dataset[texts[event.detail.xhr.status] || "failed"];
   const message = document.createElement("p");
   message.className = "message error";
   message.textContent = text;
   region.replaceChildren(message);
+});
+
+// The second click of a double click would send a form that is being answered once more, and make
+// a second token. What htmx sends is no event that gets here undisturbed.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+  setTimeout(() => delete form.dataset.sent, 1000);
+});
+
+// On a narrow screen tabs and filters are rows that scroll: the one that is on is brought into sight.
+document.addEventListener("htmx:load", (event) => {
+  for (const current of event.target.querySelectorAll("nav [aria-current]")) {
+    const row = current.closest("nav ul, nav");
+    for (const box of row.tagName === "UL" ? [row, row.parentElement] : [row]) {
+      const [there, seen] = [current.getBoundingClientRect(), box.getBoundingClientRect()];
+      if (there.left >= seen.left && there.right <= seen.right) continue;
+      box.scrollLeft += (there.left + there.right - seen.left - seen.right) / 2;
+    }
+  }
 });
 
 // A control that had the focus when htmx put another in its place: the new one has it, or what

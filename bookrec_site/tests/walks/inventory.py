@@ -43,6 +43,8 @@ PAGES = (
     Page("author", ANYBODY, keys=("author",)),
     Page("all_series", (GUEST,)),
     Page("series", ANYBODY, keys=("series",)),
+    Page("editorial_lists", ANYBODY),
+    Page("editorial_list", ANYBODY, keys=("editorial_list",)),
     Page("map", ANYBODY),
     Page("recommendations", (CHARLIE, BOB, ALICE)),
     Page("dismissed", READERS),
@@ -52,6 +54,8 @@ PAGES = (
     Page("taste", READERS),
     Page("readers_like_me", READERS),
     Page("public_profile", ANYBODY, keys=("reader",)),
+    Page("report_book", (ALICE,), keys=("book",)),
+    Page("report_profile", (BOB,), keys=("reader",)),
     Page("imported_reader", (GUEST,), keys=("data_set", "imported_reader")),
     Page("library_import", READERS),
     Page("library_import_report", (ALICE,), keys=("library_import",)),
@@ -111,15 +115,19 @@ READERS_ONLY = frozenset(
         "reading_history",
         "readers_like_me",
         "recommendations",
+        "report_book",
+        "report_profile",
         "taste",
     }
 )
 
 # Shown only in the middle of something, and walked through there: the map's files by the address
-# that the map itself gives, what a reader thinks of a book (`yours`) by the book's page.
+# that the map itself gives, an uploaded cover by that of pages, what a reader thinks of a book
+# (`yours`) by the book's page.
 ON_THE_WAY = frozenset(
     {
         "map_file",
+        "uploaded_cover",
         "yours",
         "account_confirm_email",
         "account_confirm_login_code",
@@ -164,7 +172,7 @@ FORMS = frozenset(
 )
 
 # Not pages of readers; each has tests of its own.
-ELSEWHERE = ("admin/", "api/v1/", "health/")
+ELSEWHERE = ("admin/", "api/v1/", "health/", "metrics")
 
 
 def names_of_addresses() -> set[str]:

@@ -38,6 +38,8 @@ class World:
     unsure_line: int
     author: int
     series: int
+    # Pinned to the home page.
+    editorial_list: int
     section: str = "books"
     data_set: str = "goodbooks"
     reader: str = ALICE
@@ -52,6 +54,7 @@ def populate(books: "Sequence[Book]", password: str) -> World:
     password : str. Of all three.
     """
     from accounts.models import User
+    from catalog.curation.lists import save_list
     from ratings.models import ShelfEntry
     from ratings.services import (
         dismiss_book,
@@ -85,6 +88,17 @@ def populate(books: "Sequence[Book]", password: str) -> World:
     imported = User.objects.filter(source=User.Source.GOODBOOKS).earliest("pk")
     library = bring_library(alice, books[:3])
     series = next(volume.series for book in books for volume in book.volumes.all())
+    editorial = save_list(
+        None,
+        {
+            "title": "Dragons before breakfast",
+            "title_de": "Drachen vor dem Frühstück",
+            "text": "Short ones.",
+            "is_pinned": True,
+        },
+        [book.pk for book in books[20:26]],
+        by=None,
+    )
     assert imported.external_id
     return World(
         book=books[0].pk,
@@ -93,6 +107,7 @@ def populate(books: "Sequence[Book]", password: str) -> World:
         library_import=library.pk,
         author=books[0].authors.earliest("pk").pk,
         series=series.pk,
+        editorial_list=editorial.pk,
         unsure_line=library.rows.filter(outcome="needs_review").earliest("line").line,
     )
 

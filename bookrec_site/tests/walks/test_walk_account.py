@@ -8,7 +8,7 @@ from allauth.mfa.totp.internal.auth import (
     hotp_value,
     yield_hotp_counters_from_time,
 )
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from bookrec_site.tests.running_site import RunningSite
 from bookrec_site.tests.walks.walking import PASSWORD, Walker, log_in, sign_up
@@ -25,6 +25,12 @@ def link_of_last_mail(site: RunningSite, to: str) -> str:
     return link
 
 
+def confirm_address(page: Page, site: RunningSite, address: str) -> None:
+    page.goto(link_of_last_mail(site, address))
+    page.get_by_role("button", name="Yes, confirm it").click()
+    expect(page).to_have_url(f"{site.url}/account/email/")
+
+
 def test_an_address_is_confirmed_and_a_lost_password_replaced(
     walker: Walker, goodbooks_site: RunningSite
 ) -> None:
@@ -32,9 +38,7 @@ def test_an_address_is_confirmed_and_a_lost_password_replaced(
     page.goto("/account/signup/")
     sign_up(page, walker.name)
     mail = f"{walker.name}@example.org"
-    page.goto(link_of_last_mail(goodbooks_site, mail))
-    page.get_by_role("button", name="Yes, confirm it").click()
-    page.goto("/account/email/")
+    confirm_address(page, goodbooks_site, mail)
     expect(page.get_by_role("main")).to_contain_text(re.compile("confirmed", re.I))
 
     page.context.clear_cookies()
@@ -42,10 +46,13 @@ def test_an_address_is_confirmed_and_a_lost_password_replaced(
     page.get_by_role("link", name="Forgotten your password?").click()
     page.get_by_label("E-mail").fill(mail)
     page.get_by_role("main").get_by_role("button").first.click()
+    # The mail is written before the answer.
+    expect(page).to_have_url(f"{goodbooks_site.url}/account/password/reset/done/")
     page.goto(link_of_last_mail(goodbooks_site, mail))
     for field in page.get_by_label(re.compile("New password")).all():
         field.fill("reads even more now")
     page.get_by_role("main").get_by_role("button").first.click()
+    expect(page).to_have_url(f"{goodbooks_site.url}/account/password/reset/key/done/")
     page.context.clear_cookies()
     log_in(page, walker.name, "reads even more now")
 
@@ -56,8 +63,7 @@ def test_a_second_step_is_turned_on_and_asked_for(
     page = walker.page
     page.goto("/account/signup/")
     sign_up(page, walker.name)
-    page.goto(link_of_last_mail(goodbooks_site, f"{walker.name}@example.org"))
-    page.get_by_role("button", name="Yes, confirm it").click()
+    confirm_address(page, goodbooks_site, f"{walker.name}@example.org")
     page.goto("/account/two-step/")
     page.get_by_role("link", name="Turn it on").click()
     expect(page.get_by_role("heading", name="Is it you?")).to_be_visible()
@@ -66,11 +72,13 @@ def test_a_second_step_is_turned_on_and_asked_for(
     secret = page.locator("code.key").inner_text()
 
     def code(step: int) -> str:
+        """Return the code of this half-minute, 1, or of the next, 2; both are good in the next."""
         counter = list(yield_hotp_counters_from_time())[step]
         return format_hotp_value(hotp_value(secret, counter))
 
-    page.get_by_role("main").get_by_role("textbox").fill(code(0))
+    page.get_by_role("main").get_by_role("textbox").fill(code(1))
     page.get_by_role("button", name="Turn it on").click()
+    expect(page.get_by_text("Two-step log-in is on.").first).to_be_visible()
     assert walker.violations() == []
     page.context.clear_cookies()
     page.goto("/account/login/")
@@ -79,7 +87,7 @@ def test_a_second_step_is_turned_on_and_asked_for(
     page.get_by_role("main").get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", name="The second step")).to_be_visible()
     assert walker.violations() == []
-    page.get_by_role("main").get_by_role("textbox").fill(code(1))
+    page.get_by_role("main").get_by_role("textbox").fill(code(2))
     page.get_by_role("main").get_by_role("button", name="Log in").click()
     expect(page.get_by_text("Account menu:")).to_be_attached()
 
@@ -88,6 +96,7 @@ def test_others_see_what_the_reader_shows(
     walker: Walker, browser: Browser, goodbooks_site: RunningSite
 ) -> None:
     page = walker.page
+    saved = "Saved. That is what others see of you from now on."
     walker.log_in_as_reader_of(["The Hobbit"])
     with window(browser, goodbooks_site.url) as other:
         profile = f"/readers/{walker.name}/"
@@ -96,11 +105,13 @@ def test_others_see_what_the_reader_shows(
         for switch in page.get_by_role("main").get_by_role("checkbox").all()[:2]:
             switch.check()
         page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text(saved)).to_be_visible()
         assert other.page.goto(profile).status == 200
         expect(other.page.get_by_role("link", name="The Hobbit").first).to_be_visible()
         page.goto("/account/")
         page.get_by_role("main").get_by_role("checkbox").first.uncheck()
         page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text(saved)).to_be_visible()
         assert other.page.goto(profile).status == 404
         assert goodbooks_site.url in other.page.url
 
@@ -134,3 +145,29 @@ def test_a_deleted_account_is_gone(walker: Walker) -> None:
     for table, column in [*pointing, ("accounts_user", "id")]:
         walker.database.execute(f"SELECT count(*) FROM {table} WHERE {column} = %s", [reader])
         assert walker.database.fetchone() == (0,), table
+
+
+def test_a_double_click_makes_one_token(walker: Walker) -> None:
+    page = walker.page
+    walker.log_in_as_reader_of(["The Hobbit"])
+    page.goto("/account/tokens/")
+    page.get_by_label("Name").fill("clicked twice")
+    page.get_by_role("button", name="Make a token").dblclick()
+    expect(page.get_by_text("clicked twice").first).to_be_visible()
+    walker.database.execute(
+        "SELECT count(*) FROM accounts_api_token token JOIN accounts_user reader"
+        " ON reader.id = token.user_id WHERE reader.username = %s AND token.name = %s",
+        [walker.name, "clicked twice"],
+    )
+    assert walker.database.fetchone() == (1,)
+
+
+def test_a_page_that_outlives_its_session_says_what_helps(walker: Walker) -> None:
+    page = walker.page
+    walker.log_in_as_reader_of(["The Hobbit"])
+    page.goto(walker.address_of("Emma"))
+    page.context.clear_cookies()
+    page.get_by_role("button", name=re.compile("^5 stars")).first.click()
+    expect(page.locator("#messages")).to_contain_text("please load the page again")
+    assert [error for error in walker.errors if "403" not in error] == []
+    walker.errors.clear()

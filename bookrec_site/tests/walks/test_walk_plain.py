@@ -7,7 +7,14 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from bookrec_site.tests.running_site import RunningSite
-from bookrec_site.tests.walks.walking import PASSWORD, Walker, button, give_stars, stars_given
+from bookrec_site.tests.walks.walking import (
+    PASSWORD,
+    Walker,
+    button,
+    give_stars,
+    sign_up,
+    stars_given,
+)
 from bookrec_site.tests.walks.window import PHONE, window
 
 pytestmark = [pytest.mark.realdata, pytest.mark.browser]
@@ -27,10 +34,7 @@ def plain(browser: Browser, goodbooks_site: RunningSite, database: object) -> It
 def test_the_main_job_is_done_without_scripts(plain: Walker) -> None:
     page = plain.page
     page.goto("/account/signup/")
-    page.get_by_label("Username").fill(plain.name)
-    page.get_by_label("E-mail").fill("without-scripts@example.org")
-    page.get_by_label("Password").first.fill(PASSWORD)
-    page.get_by_role("button", name="Sign up").click()
+    sign_up(page, plain.name)
     for title in ("The Hobbit", "A Game of Thrones", "The Name of the Wind"):
         page.goto(plain.address_of(title))
         give_stars(page, title, 5)
@@ -38,11 +42,14 @@ def test_the_main_job_is_done_without_scripts(plain: Walker) -> None:
     shown = page.get_by_role("main").get_by_role("heading", level=3).all_inner_texts()
     assert len(shown) == 10
     page.get_by_role("button", name=re.compile("^Not interested")).first.click()
+    expect(page.get_by_role("link", name="Not interested: 1 book")).to_be_visible()
     assert (
         shown[0] not in page.get_by_role("main").get_by_role("heading", level=3).all_inner_texts()
     )
     page.goto("/dismissed/")
-    button(page, "Undo", shown[0]).click()
+    undo = button(page, "Undo", shown[0])
+    undo.click()
+    expect(undo).to_have_count(0)
     page.goto("/recommendations/")
     assert page.get_by_role("main").get_by_role("heading", level=3).all_inner_texts() == shown
     page.goto("/my-books/")
@@ -70,6 +77,7 @@ def test_the_site_speaks_german_to_who_asks_for_it(german: Walker) -> None:
     page.get_by_label("E-Mail").fill("liest-deutsch@example.org")
     page.get_by_label("Passwort").first.fill(PASSWORD)
     page.get_by_role("main").get_by_role("button").first.click()
+    expect(page).not_to_have_url(re.compile("/signup/"))
     page.goto(german.address_of("The Hobbit"))
     stars = page.get_by_role("button", name=re.compile("^5 Sterne")).first
     stars.click()

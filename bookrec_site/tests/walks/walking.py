@@ -10,6 +10,8 @@ from playwright.sync_api import Locator, Page, expect
 from bookrec_site.tests.walks.window import Window
 
 PASSWORD = "reads quite a lot"
+# Named like their roles.
+CURATOR, OPERATOR = "curator", "operator"
 
 
 class Walker(Window):
@@ -51,6 +53,14 @@ def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
     page.get_by_label("Password").first.fill(password)
     page.get_by_role("main").get_by_role("button", name="Log in").click()
     expect(page.get_by_text("Account menu:")).to_be_attached()
+
+
+def log_in_to_the_admin(page: Page, name: str) -> None:
+    page.goto("/admin/login/?next=/admin/")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").first.fill(PASSWORD)
+    page.get_by_label("Password").first.press("Enter")
+    expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
 
 
 def sign_up(page: Page, name: str) -> None:

@@ -17,11 +17,13 @@ PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
 )
 
+# Chromium also reports what text moves by less than a pixel while a page arrives in pieces, too
+# little for its four decimals and a thousandth of what Web Vitals call calm (0.1).
 _NOTE_SHIFTS = """
 window.layoutShifts = [];
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) {
-    if (entry.hadRecentInput) continue;
+    if (entry.hadRecentInput || entry.value < 0.0001) continue;
     const moved = entry.sources.map(({node}) => node && (node.className || node.nodeName));
     window.layoutShifts.push(`${entry.value.toFixed(4)} ${moved}`);
   }
