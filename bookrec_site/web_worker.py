@@ -4,13 +4,35 @@ gunicorn --worker-class bookrec_site.web_worker.Worker …
 """
 
 import errno
+import json
 import time
 from concurrent.futures import Future
-from typing import Any, ClassVar
+from http import HTTPStatus
+from typing import Any, ClassVar, Final
 
+from gunicorn import util
+from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
 from bookrec_site.leaving import is_shut, take_in_the_rest
+
+# What is no request, by the status that says so; the first that fits.
+_REFUSED: Final = (
+    (errors.LimitRequestLine, HTTPStatus.REQUEST_URI_TOO_LONG),
+    (errors.LimitRequestHeaders, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
+    (errors.ExpectationFailed, HTTPStatus.EXPECTATION_FAILED),
+    (errors.UnsupportedTransferCoding, HTTPStatus.NOT_IMPLEMENTED),
+    (errors.ForbiddenProxyRequest, HTTPStatus.FORBIDDEN),
+    (errors.ParseException, HTTPStatus.BAD_REQUEST),
+)
+# gunicorn raises these, of the same family, for what the site did wrong.
+_OUR_OWN: Final = (
+    errors.ConfigurationProblem,
+    errors.InvalidResponseHeader,
+    errors.InvalidResponseHeaderName,
+)
+# An error's text repeats what was sent.
+_MAX_DETAIL: Final = 200
 
 
 class Worker(ThreadWorker):
@@ -22,6 +44,9 @@ class Worker(ThreadWorker):
     long when all are busy.
 
     When gunicorn ends it takes in who came before the door was shut (bookrec_site.leaving).
+
+    What cannot be read as a request never reaches the application, and is answered here with a
+    problem document (RFC 9457) as the application's own errors are.
     """
 
     # An idle worker accepts within a fraction of this; much more would be felt.
@@ -64,5 +89,37 @@ class Worker(ThreadWorker):
                 raise
             self.alive = False
 
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        refused = [status for kind, status in _REFUSED if isinstance(exc, kind)]
+        if not refused or isinstance(exc, _OUR_OWN):
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.info("No request, answered with %d: %s", refused[0], type(exc).__name__)
+        try:
+            # Never waiting: who sends such things may not read.
+            util.write_nonblock(client, _problem(refused[0], str(exc)[:_MAX_DETAIL]))
+        except OSError as error:
+            self.log.debug("The answer did not reach the client: %s", error)
+
     def _seconds_to_leave(self) -> float:
         return self._leaves_until - time.monotonic() if self._n_at_hand else 0.0
+
+
+def _problem(status: HTTPStatus, detail: str) -> bytes:
+    """Return a whole answer, after which the connection ends."""
+    members = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+    }
+    body = json.dumps(members).encode()
+    headers = (
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "Connection: close",
+        "Content-Type: application/problem+json",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: private, no-store",
+        "X-Content-Type-Options: nosniff",
+    )
+    return "\r\n".join((*headers, "", "")).encode() + body
