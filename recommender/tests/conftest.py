@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from redis import Redis
 
 from accounts.models import User
@@ -101,7 +102,18 @@ def second_session(db):
     other = connection.copy()
     other.ensure_connection()
     yield other
-    other.close()
+    end(other)
+
+
+def end(session: BaseDatabaseWrapper) -> None:
+    """Close a connection, and wait for the server to end what it held, its locks too."""
+    if session.connection is None:
+        return
+    number = session.connection.info.backend_pid
+    session.close()
+    with connection.cursor() as cursor:
+        # By itself it ends what is closed when it comes to it. Milliseconds.
+        cursor.execute("SELECT pg_terminate_backend(%s, 60000)", [number])
 
 
 @pytest.fixture

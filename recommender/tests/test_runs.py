@@ -18,6 +18,7 @@ from recommender import artifact_store, pulse, runs, tasks
 from recommender.errors import Cancelled, NotPossible, TrainingUnderWay
 from recommender.models import TrainingRun
 from recommender.pulse import ADVISORY_LOCK
+from recommender.tests.conftest import end
 from recommender.tests.test_training import names_in
 from recommender.training import run_training
 from recommender.training_logs import log_folder
@@ -312,7 +313,7 @@ def test_a_run_that_does_not_beat_but_whose_process_lives_is_left_alone(
     with second_session.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
     assert runs.reap_stale_runs() == []
-    second_session.close()
+    end(second_session)
     assert runs.reap_stale_runs() == [run.pk]
 
 
