@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -41,6 +41,9 @@ USERNAME_TAKEN = gettext_lazy("A user with that username already exists.")
 RESERVED_USERNAMES = frozenset({"like-me", ".", ".."})
 
 
+# The first half of the key of an advisory lock, which no other has; the second is a name's hash.
+_NAMES_LOCK = 7_166_405
+
 # Of one reader, live. A script that logs in each day has fewer while tokens live for 90.
 MAX_TOKENS = 200
 
@@ -55,6 +58,35 @@ def sign_up(*, username: str, email: str, password: str) -> User:
     """
     username = User.normalize_username(username.strip())
     user = User(username=username, email=User.objects.normalize_email(email.strip()))
+    with transaction.atomic():
+        _hold_names(user)
+        _refuse_what_is_wrong(user, password)
+        user.set_password(password)
+        try:
+            with transaction.atomic():
+                user.save()
+                EmailAddress.objects.create(user=user, email=user.email.lower(), primary=True)
+        except IntegrityError as error:
+            taken_email = "user_email" in str(error)
+            raise ValidationError(
+                {"email": [EMAIL_TAKEN]} if taken_email else {"username": [USERNAME_TAKEN]}
+            ) from error
+    return user
+
+
+def _hold_names(user: User) -> None:
+    """Let nobody else sign up with the name or address of a new reader until the transaction ends.
+
+    No constraint says that a name may not be somebody's address: two at once would both be let in.
+    """
+    with connection.cursor() as cursor:
+        # In one order, so that two never wait for each other.
+        for name in sorted({user.username.lower(), user.email.lower()}):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_NAMES_LOCK, name])
+
+
+def _refuse_what_is_wrong(user: User, password: str) -> None:
+    """Raise ValidationError, by field name, unless all is well with a new reader."""
     problems: dict[str, list[str | Promise]] = {}
     try:
         user.clean_fields(exclude=["password"])
@@ -76,18 +108,6 @@ def sign_up(*, username: str, email: str, password: str) -> User:
         problems["password"] = list(error.messages)
     if problems:
         raise ValidationError(problems)
-
-    user.set_password(password)
-    try:
-        with transaction.atomic():
-            user.save()
-            EmailAddress.objects.create(user=user, email=user.email.lower(), primary=True)
-    except IntegrityError as error:
-        taken_email = "user_email" in str(error)
-        raise ValidationError(
-            {"email": [EMAIL_TAKEN]} if taken_email else {"username": [USERNAME_TAKEN]}
-        ) from error
-    return user
 
 
 def set_switches(user: User, switches: Mapping[str, bool]) -> None:
