@@ -5,15 +5,12 @@ import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.cache import caches
 from django.db import connection
-from redis import Redis
 
-from accounts.counting import FailOpen
 from bookrec_site.embedded.commands import missing_services, services
 from bookrec_site.embedded.errors import EmbeddedServiceError
 from bookrec_site.tests.isolation import (
@@ -90,13 +87,6 @@ def same_ids(request: pytest.FixtureRequest) -> None:
                 f" greatest(%s, (SELECT max(id) + 1 FROM {table})), false)",
                 [_FIRST_ID],
             )
-    cast(FailOpen, caches["default"]).ask_redis(_forget_requests, None)
-
-
-def _forget_requests(redis: Redis) -> None:
-    """Begin to count anew: requests are counted by the ids of readers, now those of others."""
-    if counters := list(redis.scan_iter("requests:*")):
-        redis.delete(*counters)
 
 
 @pytest.hookimpl(trylast=True)
