@@ -176,8 +176,16 @@ def _refuse(target: Path, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise ExportError(f"{target} is not empty; name another folder, or add --overwrite.")
-    # What is no export is never deleted.
-    Manifest.read(target)
+    # What is no export is never deleted, nor what somebody put beside its files.
+    known = {MANIFEST, *Manifest.read(target).files}
+    for path in target.rglob("*"):
+        if path.is_symlink() or not path.is_dir():
+            name = path.relative_to(target).as_posix()
+            if name not in known:
+                raise ExportError(
+                    f"{target} holds {name}, which is of no export; take it away, or name another "
+                    "folder."
+                )
 
 
 @contextmanager

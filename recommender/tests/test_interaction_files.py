@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -116,6 +117,21 @@ def test_what_is_there_is_replaced_only_when_asked_and_only_an_export(opinions, 
     with pytest.raises(ExportError, match=r"is no export of interactions"):
         export(mine, n_partitions=2, overwrite=True)
     assert (mine / "novel.txt").read_text() == "Chapter 1"
+
+
+@pytest.mark.parametrize("name", ["counts.csv", "ratings/part-mine.parquet", "notes/today.txt"])
+def test_what_somebody_put_into_an_export_is_not_deleted(opinions, tmp_path, name: str) -> None:
+    out = tmp_path / "out"
+    earlier = export(out, n_partitions=1)
+    own = out / name
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("mine")
+    with pytest.raises(ExportError, match=re.escape(f"holds {name}, which is of no export")):
+        export(out, n_partitions=2, overwrite=True)
+    assert own.read_text() == "mine"
+    assert Manifest.read(out) == earlier
+    own.unlink()
+    assert export(out, n_partitions=2, overwrite=True) == verify(out)
 
 
 def test_a_folder_that_is_empty_may_be_the_target(opinions, tmp_path) -> None:
