@@ -5,12 +5,15 @@ import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.conf import settings
+from django.core.cache import caches
 from django.db import connection
+from redis import Redis
 
+from accounts.counting import FailOpen
 from bookrec_site.embedded.commands import missing_services, services
 from bookrec_site.embedded.errors import EmbeddedServiceError
 from bookrec_site.tests.isolation import (
@@ -22,9 +25,8 @@ from bookrec_site.tests.isolation import (
 from bookrec_site.tests.sharing_out import ByFile, arrange, tell_apart
 
 _PIECES = pytest.StashKey[Path]()
-_WITH_DATABASE = {"db", "transactional_db", "live_server"}
-# Above all ids of the data sets that tests bring along.
-_FIRST_ID = 1_000_000
+# Above all ids that tests bring along or count up to.
+_FIRST_ID = 10_000_000
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -71,13 +73,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def same_ids(request: pytest.FixtureRequest) -> None:
-    """Let readers and books have the same ids wherever and after whatever a test runs.
+    """Let readers and books have the same ids wherever and after whatever a test trains.
 
-    PostgreSQL's sequences go on where the last test left them, and runs withhold readers and
-    ratings by a hash of ids: what they measure would depend on how tests are shared out.
+    Runs withhold readers and ratings by a hash of ids, and PostgreSQL's sequences go on where the
+    last test left them: what a run measures would depend on how tests are shared out. Only where
+    there are runs: elsewhere no id comes twice, as on a site, and what is kept by id is nobody
+    else's.
     """
-    marked = request.node.get_closest_marker("django_db") is not None
-    if not marked and _WITH_DATABASE.isdisjoint(request.fixturenames):
+    if "artifacts" not in request.fixturenames:
         return
     request.getfixturevalue("db")
     with connection.cursor() as cursor:
@@ -87,6 +90,13 @@ def same_ids(request: pytest.FixtureRequest) -> None:
                 f" greatest(%s, (SELECT max(id) + 1 FROM {table})), false)",
                 [_FIRST_ID],
             )
+    # Requests are counted by the ids of readers: these were other readers' in the test before.
+    cast(FailOpen, caches["default"]).ask_redis(_forget_requests, None)
+
+
+def _forget_requests(redis: Redis) -> None:
+    if counters := list(redis.scan_iter("requests:*")):
+        redis.delete(*counters)
 
 
 @pytest.hookimpl(trylast=True)
