@@ -16,8 +16,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from catalog.admin_forms import BoostForm
-from catalog.admin_rows import ReadOnly, ReasonForm, ToldInWords, confirmed
+from catalog.admin_forms import BoostForm, ListForm
+from catalog.admin_rows import ChosenRelations, ReadOnly, ReasonForm, ToldInWords, confirmed
 from catalog.curation.boosts import boost_book, end_boost
 from catalog.curation.errors import CurationError
 from catalog.curation.lists import MAX_BOOKS, delete_list, save_list
@@ -50,7 +50,7 @@ class InForce(admin.SimpleListFilter):
 
 
 @admin.register(Boost)
-class BoostAdmin(ToldInWords):
+class BoostAdmin(ChosenRelations, ToldInWords):
     form = BoostForm
     list_display = ("book", "direction", "reason", "starts_at", "ends_at", "now", "created_by")
     list_filter = ("direction", InForce)
@@ -106,7 +106,7 @@ class EntryForm(forms.ModelForm):
             self.initial["place"] = self.instance.position + 1
 
 
-class EntryInline(admin.TabularInline):
+class EntryInline(ChosenRelations, admin.TabularInline):
     model = EditorialEntry
     form = EntryForm
     fields = ("book", "place")
@@ -124,12 +124,12 @@ class EntryInline(admin.TabularInline):
 
 @admin.register(EditorialList)
 class EditorialListAdmin(ToldInWords):
+    form = ListForm
     list_display = ("title", "starts_at", "ends_at", "is_pinned", "place")
     list_filter = ("is_pinned", InForce)
     search_fields = ("title", "title_de")
     show_full_result_count = False
     inlines = (EntryInline,)
-    _FIELDS = ("title", "text", "title_de", "text_de", "starts_at", "ends_at", "is_pinned", "place")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Wait for the books: a list is written whole."""
@@ -144,7 +144,12 @@ class EditorialListAdmin(ToldInWords):
         ]
         saved = save_list(
             form.instance.pk if change else None,
-            {name: form.cleaned_data[name] for name in self._FIELDS},
+            # What somebody else has changed since the page was opened stays.
+            {
+                name: value
+                for name, value in form.cleaned_data.items()
+                if not change or name in form.changed_data
+            },
             [book for _place, book in sorted(rows)],
             by=request.user,
         )

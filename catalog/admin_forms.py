@@ -10,7 +10,7 @@ from catalog.curation.book_values import clean_isbn, clean_values, read_values
 from catalog.curation.books import book_with_isbn, hold_isbns
 from catalog.curation.boosts import check_boost
 from catalog.goodbooks.titles import parse_title
-from catalog.models import Book, Boost, Genre, Source
+from catalog.models import Book, Boost, EditorialList, Genre, Source
 
 FIELDS = (
     "title",
@@ -23,6 +23,7 @@ FIELDS = (
     "description",
     "is_hidden",
 )
+_TIMES = ("starts_at", "ends_at")
 
 
 def places_from_text(text: str) -> list[list[str]]:
@@ -46,7 +47,36 @@ def _lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-class BookForm(forms.ModelForm):
+class MeanwhileForm(forms.ModelForm):
+    """A form of a row that others may change while somebody has it open.
+
+    What the page showed comes back with it: only what was changed on the page counts as changed,
+    and what somebody else has changed too since is refused.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            for name, field in self.fields.items():
+                field.show_hidden_initial = name != "reason"
+
+    def refuse_changed_meanwhile(self) -> None:
+        """Add an error to each field that was changed here and, since the page came, elsewhere."""
+        for name in self.changed_data:
+            field, shown = self.fields[name], self[name].html_initial_name
+            seen = field.hidden_widget().value_from_datadict(self.data, self.files, shown)
+            if not field.show_hidden_initial or shown not in self.data:
+                continue
+            if isinstance(seen, str):
+                seen = seen.replace("\r\n", "\n")
+            now = self.get_initial_for_field(field, name)
+            if field.has_changed(now, seen):
+                self.add_error(
+                    name, "Somebody has changed this since you opened the page: open it anew."
+                )
+
+
+class BookForm(MeanwhileForm):
     """A book's values; what came out of it is `changed_values`, written by a service."""
 
     authors_text = forms.CharField(
@@ -118,6 +148,7 @@ class BookForm(forms.ModelForm):
         except ValidationError as error:
             for name, texts in error.message_dict.items():
                 self.add_error(typed[name][0], texts)
+        self.refuse_changed_meanwhile()
         for name in ("isbn13", "isbn10"):
             self._refuse_taken(name, self.changed_values.get(name))
         return data
@@ -156,6 +187,22 @@ class NewBookForm(BookForm):
 class CoverForm(forms.Form):
     cover = forms.FileField(help_text="JPEG, PNG, WebP or GIF, at most 5 MB, 100 × 150 or more.")
     reason = forms.CharField(max_length=300, required=False, help_text="For the history: why?")
+
+
+class ListForm(MeanwhileForm):
+    """The values of an editorial list; its books are rows of their own."""
+
+    class Meta:
+        model = EditorialList
+        fields = ("title", "text", "title_de", "text_de", *_TIMES, "is_pinned", "place")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        starts_at, ends_at = (data.get(name) for name in _TIMES)
+        if starts_at and ends_at and ends_at <= starts_at:
+            self.add_error("ends_at", "The end comes after the beginning.")
+        self.refuse_changed_meanwhile()
+        return data
 
 
 class BoostForm(forms.ModelForm):

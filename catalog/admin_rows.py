@@ -1,12 +1,14 @@
 """What the administration's lists have in common: rows that only services write, and questions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -33,6 +35,25 @@ class ToldInWords(admin.ModelAdmin):
         except CurationError as error:
             messages.error(request, str(error))
             return redirect(f"admin:catalog_{self.opts.model_name}_changelist")
+
+
+class RelationChoice(AutocompleteSelect):
+    """Django's own, which asks the database for whatever was sent: here for numbers alone."""
+
+    def optgroups(self, name: str, value: Sequence[str], attr: dict[str, Any] | None = None) -> Any:
+        numbers = [key for key in value if str(key).isascii() and str(key).isdecimal()]
+        return super().optgroups(name, numbers, attr)
+
+
+class ChosenRelations(BaseModelAdmin):
+    """Relations among thousands of rows, found while somebody types."""
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = RelationChoice(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 class ReadOnly(admin.ModelAdmin):

@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -17,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from accounts.models import User
 from catalog.admin import ReadOnly
+from catalog.admin_rows import RelationChoice
 from catalog.models import Book
 from catalog.selectors import visible_books
 from catalog.twins import say_different
@@ -41,11 +41,11 @@ class TwoBooks(forms.Form):
 
     first = forms.ModelChoiceField(
         visible_books(),
-        widget=AutocompleteSelect(BookMerge._meta.get_field("merged"), admin.site),
+        widget=RelationChoice(BookMerge._meta.get_field("merged"), admin.site),
     )
     second = forms.ModelChoiceField(
         visible_books(),
-        widget=AutocompleteSelect(BookMerge._meta.get_field("survivor"), admin.site),
+        widget=RelationChoice(BookMerge._meta.get_field("survivor"), admin.site),
     )
 
     def clean(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
 from bookrec_site.tests.curators import act, picture, send_cover, staff
+from catalog.curation.boosts import boost_book, end_boost
 from catalog.models import Book, Boost, CurationChange, EditorialList, Genre, Series, Tag
 from catalog.tests.factories import BookFactory
 
@@ -157,6 +158,31 @@ def test_a_boost_is_made_with_its_reason_and_ended(client, curator):
     assert not boost.is_in_force
 
 
+def test_an_end_is_not_taken_back_while_another_boost_holds(client, curator):
+    book = BookFactory()
+    end = timezone.now() + timedelta(days=5)
+    first = boost_book(book.pk, "up", reason="a prize", ends_at=end, by=None)
+    end_boost(first.pk, by=None)
+    second = boost_book(book.pk, "down", reason="a scandal", ends_at=end, by=None)
+    ended = CurationChange.objects.get(action="ended")
+    _, done = act(client, "curationchange", "undo", [ended.pk])
+    assert "The book is moved down until" in told(done)
+    first.refresh_from_db()
+    assert not first.is_in_force
+    end_boost(second.pk, by=None)
+    act(client, "curationchange", "undo", [ended.pk])
+    first.refresh_from_db()
+    assert first.ends_at == end
+
+
+@pytest.mark.parametrize("chosen", ["abc", "-1", "9" * 30])
+def test_a_book_that_is_no_number_is_told(client, curator, chosen):
+    url = reverse("admin:catalog_boost_add")
+    assert client.get(url, {"book": chosen}).status_code == 200
+    answer = client.post(url, {"book": chosen})
+    assert "Select a valid choice" in str(answer.context["adminform"].form.errors["book"])
+
+
 def test_a_list_is_made_in_its_order_edited_deleted_and_brought_back(client, curator):
     books = [BookFactory(title=f"Book {n}") for n in range(4)]
     url = reverse("admin:catalog_editoriallist_add")
@@ -172,6 +198,10 @@ def test_a_list_is_made_in_its_order_edited_deleted_and_brought_back(client, cur
         "entries-MAX_NUM_FORMS": "40",
     }
     assert client.post(url, sent).status_code == 200  # without a book
+    early = client.post(url, sent | {"ends_at_0": "2019-01-01", "ends_at_1": "00:00"})
+    assert early.context["adminform"].form.errors == {
+        "ends_at": ["The end comes after the beginning."]
+    }
     for n, place in ((0, "2"), (1, "1"), (2, "")):
         sent |= {f"entries-{n}-book": books[n].pk, f"entries-{n}-place": place}
     answer = client.post(url, sent)

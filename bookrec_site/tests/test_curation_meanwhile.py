@@ -6,9 +6,10 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from bookrec_site.tests.curators import picture, send_cover
+from bookrec_site.tests.curators import opened, picture, send_cover
 from catalog import admin_books, admin_curation
 from catalog.admin_forms import BookForm
+from catalog.curation.books import edit_book, set_hidden
 from catalog.curation.lists import save_list
 from catalog.models import Book, Boost, CurationChange, EditorialList
 from catalog.tests.factories import BookFactory
@@ -107,3 +108,64 @@ def test_a_list_says_what_of_it_is_gone(client, curator, monkeypatch, missing, m
     [said] = told(answer)
     assert said.startswith(message)
     assert EditorialList.objects.get().title == "Summer"
+
+
+def test_what_another_curator_did_while_the_page_was_open_stays(client, curator):
+    """Also that the book is hidden: the box of a page from before says nothing of it."""
+    book = BookFactory(title="Before", publication_year=1950, authors=["An Author"])
+    url = reverse("admin:catalog_book_change", args=[book.pk])
+    form = opened(client, url)
+    edit_book(book.pk, {"title": "Meanwhile", "authors": ["Another Author"]}, by=None)
+    set_hidden([book.pk], True, by=None)
+    answer = client.post(url, form | {"publication_year": ["1951"]})
+    assert answer.status_code == 302, answer.context["errors"]
+    book.refresh_from_db()
+    assert (book.title, book.publication_year, book.is_hidden) == ("Meanwhile", 1951, True)
+    assert [row.author.name for row in book.authorships.all()] == ["Another Author"]
+    assert CurationChange.objects.latest("pk").after == {
+        "publication_year": 1951,
+        "curated": ["publication_year"],
+    }
+
+
+def test_what_two_curators_change_is_taken_from_the_first_and_told_to_the_second(client, curator):
+    book = BookFactory(title="Before")
+    url = reverse("admin:catalog_book_change", args=[book.pk])
+    form = opened(client, url)
+    edit_book(book.pk, {"title": "Meanwhile"}, by=None)
+    answer = client.post(url, form | {"title": ["After"]})
+    assert answer.context["adminform"].form.errors.keys() == {"title"}
+    assert "open it anew" in answer.content.decode()
+    book.refresh_from_db()
+    assert book.title == "Meanwhile"
+    # Who opens it anew says so.
+    assert client.post(url, opened(client, url) | {"title": ["After"]}).status_code == 302
+    book.refresh_from_db()
+    assert book.title == "After"
+
+
+def test_lines_that_nobody_touched_are_no_change(client, curator):
+    """Browsers send their ends as two characters."""
+    book = BookFactory(title="Before", description="One line.\n\nAnother.")
+    url = reverse("admin:catalog_book_change", args=[book.pk])
+    assert client.post(url, opened(client, url) | {"title": ["After"]}).status_code == 302
+    book.refresh_from_db()
+    assert (book.title, book.description) == ("After", "One line.\n\nAnother.")
+    assert CurationChange.objects.get().after.keys() == {"title", "curated"}
+    other = "One line.\r\n\r\nOne more."
+    assert client.post(url, opened(client, url) | {"description": [other]}).status_code == 302
+    book.refresh_from_db()
+    assert book.description == "One line.\n\nOne more."
+
+
+def test_a_list_keeps_what_another_curator_changed_in_it(client, curator):
+    chosen = save_list(None, {"title": "Summer"}, [BookFactory().pk], by=None)
+    url = reverse("admin:catalog_editoriallist_change", args=[chosen.pk])
+    form = opened(client, url)
+    save_list(chosen.pk, {"title": "Winter", "is_pinned": True}, [chosen.books.get().pk], by=None)
+    answer = client.post(url, form | {"text": ["For long evenings"]})
+    assert answer.status_code == 302, answer.context["errors"]
+    chosen.refresh_from_db()
+    assert (chosen.title, chosen.text, chosen.is_pinned) == ("Winter", "For long evenings", True)
+    answer = client.post(url, form | {"title": ["Spring"]})
+    assert answer.context["adminform"].form.errors.keys() == {"title"}

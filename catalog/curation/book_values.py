@@ -119,6 +119,11 @@ def _text(value: object, length: int, *, required: bool = False) -> str:
     return text
 
 
+def _long_text(value: object) -> str:
+    # Browsers send each end of a line as two characters, also of what nobody has touched.
+    return str(value or "").replace("\0", "").replace("\r\n", "\n").strip()[:20_000]
+
+
 def _year(value: object) -> int | None:
     if value in (None, ""):
         return None
@@ -218,7 +223,7 @@ _CLEAN: dict[str, Callable[[Any], Any]] = {
     "isbn10": lambda value: clean_isbn(value, 10),
     "isbn13": clean_isbn,
     "cover_url": _cover_url,
-    "description": lambda value: str(value or "").replace("\0", "").strip()[:20_000],
+    "description": _long_text,
     "authors": _clean_authors,
     "series": _clean_series,
     "genres": _clean_genres,

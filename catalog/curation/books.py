@@ -55,7 +55,10 @@ def edit_book(
         hold_isbns()
     book = _locked(book_id)
     cleaned = clean_values(values)
-    if "description" in cleaned and "description_source" not in cleaned:
+    if (
+        "description_source" not in cleaned
+        and cleaned.get("description", book.description) != book.description
+    ):
         cleaned["description_source"] = (
             Book.DescriptionSource.CURATOR
             if cleaned["description"]

@@ -76,14 +76,24 @@ def check_boost(
         errors["ends_at"] = f"The end is at most {MAX_DAYS} days after the beginning."
     if errors:
         raise ValidationError(errors)
-    other = Boost.objects.filter(book=book_id, starts_at__lt=ends_at, ends_at__gt=starts_at)
-    if (present := other.first()) is not None:
-        raise ValidationError(
-            {
-                "ends_at": f"The book is moved {present.direction} until "
-                f"{present.ends_at:%Y-%m-%d %H:%M} already; end that first."
-            }
-        )
+    if other := _moved_already(book_id, starts_at, ends_at):
+        raise ValidationError({"ends_at": other})
+
+
+def _moved_already(
+    book_id: int, starts_at: datetime, ends_at: datetime, *, but: int | None = None
+) -> str:
+    """Return which other boost the book has in that time; "" for none."""
+    others = Boost.objects.filter(book=book_id, starts_at__lt=ends_at, ends_at__gt=starts_at)
+    if but is not None:
+        others = others.exclude(pk=but)
+    present = others.first()
+    if present is None:
+        return ""
+    return (
+        f"The book is moved {present.direction} until {present.ends_at:%Y-%m-%d %H:%M} already; "
+        "end that first."
+    )
 
 
 @transaction.atomic
@@ -132,15 +142,21 @@ def restore_boost(boost_id: int, values: dict[str, Any] | None) -> None:
     if values is None:
         Boost.objects.filter(pk=boost_id).delete()
         return
-    if not Book.objects.filter(pk=values["book"]).exists():
+    # Held as when a boost is made: another one may be on its way.
+    if not Book.objects.select_for_update().filter(pk=values["book"]).exists():
         raise CurationError("The book of this boost is no longer in the catalogue.")
+    starts_at, ends_at = (datetime.fromisoformat(values[name]) for name in ("starts_at", "ends_at"))
+    # What else held until now does no harm any more.
+    from_now = max(starts_at, timezone.now())
+    if other := _moved_already(values["book"], from_now, ends_at, but=boost_id):
+        raise CurationError(other)
     Boost.objects.update_or_create(
         pk=boost_id,
         defaults={
             "book_id": values["book"],
             "direction": values["direction"],
             "reason": values["reason"],
-            "starts_at": datetime.fromisoformat(values["starts_at"]),
-            "ends_at": datetime.fromisoformat(values["ends_at"]),
+            "starts_at": starts_at,
+            "ends_at": ends_at,
         },
     )

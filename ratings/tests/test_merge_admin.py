@@ -120,6 +120,13 @@ def test_what_is_no_pair_is_told_and_changes_nothing(curator, twins):
     assert not BookMerge.objects.exists()
 
 
+@pytest.mark.parametrize("first", ["x", "-1", "9" * 30])
+def test_a_choice_that_is_no_number_is_told(curator, twins, first):
+    page = curator.get(reverse(CANDIDATES), {"first": first, "second": twins[0].pk})
+    assert page.status_code == 200
+    assert "Select a valid choice" in page.content.decode()
+
+
 def test_two_books_that_are_two_are_proposed_no_more(curator, twins):
     answer(curator, twins, "different")
     assert DifferentBooks.objects.count() == 1
