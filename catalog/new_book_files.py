@@ -7,11 +7,14 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from import_export import resources
+from import_export.fields import Field
 from import_export.forms import ImportForm
+from import_export.results import Error
 from import_export.tmp_storages import CacheStorage
 
 from catalog.admin_forms import places_from_text
 from catalog.curation.books import add_book
+from catalog.curation.errors import CurationError
 from catalog.models import Book
 
 MAX_ROWS, MAX_BYTES = 500, 500_000
@@ -75,6 +78,12 @@ def values_of_row(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+class ErrorInWords(Error):
+    """Why a file is refused, for a curator: nothing of the program's insides."""
+
+    traceback = ""
+
+
 class NewBookResource(resources.ModelResource):
     """A row is a new book; the preview adds it too, and takes it back."""
 
@@ -86,19 +95,19 @@ class NewBookResource(resources.ModelResource):
         use_transactions = True
         rollback_on_validation_errors = True
 
+    def get_error_result_class(self) -> type[Error]:
+        return ErrorInWords
+
+    def get_user_visible_fields(self) -> list[Field]:
+        """Name the columns of a file on its page, not those of the table."""
+        return [Field(column_name=name) for name in COLUMNS]
+
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
         self.user = kwargs.get("user")
-        headers = list(dataset.headers or ())
-        if missing := {"title", "authors"} - set(headers):
-            raise ValidationError(f"There is no column {', '.join(sorted(missing))}.")
-        if unknown := [name for name in headers if name not in COLUMNS]:
-            raise ValidationError(
-                f"There is no column {', '.join(unknown)}; these are: {', '.join(COLUMNS)}."
-            )
-        if len(dataset) > MAX_ROWS:
-            raise ValidationError(
-                f"These are {len(dataset):,} rows; at most {MAX_ROWS} are taken at once."
-            )
+        if refused := _refusal(list(dataset.headers or ()), len(dataset)):
+            # The rows that are left would be taken one by one all the same.
+            dataset.wipe()
+            raise CurationError(refused)
 
     def import_instance(self, instance: Book, row: Mapping[str, Any], **kwargs: Any) -> None:
         """Add the book; what is wrong is told by column, and its row is not taken."""
@@ -121,3 +130,14 @@ class NewBookResource(resources.ModelResource):
 
     def save_m2m(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the service has written it."""
+
+
+def _refusal(headers: list[str], n_rows: int) -> str:
+    """Return what is wrong with a file as a whole; "" when its rows are worth a look."""
+    if missing := {"title", "authors"} - set(headers):
+        return f"There is no column {', '.join(sorted(missing))}."
+    if unknown := [name for name in headers if name not in COLUMNS]:
+        return f"There is no column {', '.join(unknown)}; these are: {', '.join(COLUMNS)}."
+    if n_rows > MAX_ROWS:
+        return f"These are {n_rows:,} rows; at most {MAX_ROWS} are taken at once."
+    return ""

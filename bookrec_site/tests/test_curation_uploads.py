@@ -9,6 +9,7 @@ from django.urls import reverse
 from PIL import Image
 
 from bookrec_site.tests.curators import act, picture, send_cover
+from catalog import new_book_files
 from catalog.models import Book, CurationChange
 from catalog.tests.factories import BookFactory
 
@@ -44,6 +45,11 @@ def test_a_csv_is_previewed_and_then_taken(client, curator):
     assert {change.by for change in CurationChange.objects.all()} == {curator}
 
 
+def test_the_page_names_the_columns_that_a_file_may_have(client, curator):
+    html = client.get(reverse("admin:catalog_book_import")).content.decode()
+    assert f"<code>{', '.join(new_book_files.COLUMNS)}</code>" in html
+
+
 def test_a_preview_that_is_kept_no_more_is_confirmed_in_vain(client, curator):
     preview = send_file(client, CSV + "Ähnliches,Zoë Author,,,\n")
     form = preview.context["confirm_form"]
@@ -75,8 +81,20 @@ def test_rows_that_cannot_be_taken_are_told_with_their_reason(client, curator):
     ],
 )
 def test_files_that_are_no_small_files_of_books_are_refused(client, curator, text, said):
-    assert said in send_file(client, text).content.decode()
+    html = send_file(client, text).content.decode()
+    assert said in html
+    # Nor does the page tell how the program came to say so.
+    assert "Traceback" not in html
     assert Book.objects.count() == 0
+
+
+@pytest.mark.parametrize("text", ["name\nA\n", CSV + "A,B,,,\n" * 501])
+def test_no_row_of_a_refused_file_is_looked_at(client, curator, monkeypatch, text):
+    """There may be a hundred thousand of them."""
+    looked_at = []
+    monkeypatch.setattr(new_book_files, "values_of_row", looked_at.append)
+    assert "Errors" in send_file(client, text).content.decode()
+    assert looked_at == []
 
 
 def test_a_cover_is_made_anew_and_served_from_here(client, curator, media):
