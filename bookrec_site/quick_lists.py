@@ -3,18 +3,23 @@
 Every list gets this, whichever app or library registers it.
 """
 
-from collections.abc import Iterable
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import cached_property, wraps
+from typing import Any, TypeVar, cast
 
 from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig
+from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db import connections
 from django.db.models import Model
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 # Up to here rows are counted; who looks for something further on had better filter.
 COUNTED = 10_000
+
+_View = TypeVar("_View", bound=Callable[..., HttpResponseBase])
 
 
 class About(int):
@@ -74,6 +79,21 @@ class QuickSite(admin.AdminSite):
     ) -> None:
         quick = {"paginator": QuickPaginator, "show_full_result_count": False}
         super().register(model_or_iterable, admin_class, **(quick | options))
+
+    def admin_view(self, view: _View, cacheable: bool = False) -> _View:
+        """Refuse an address with a null character, which PostgreSQL takes in no text.
+
+        Django asks the database for the value of a filter as it came. Only who may see the page
+        gets as far.
+        """
+
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if any("\0" in value for values in request.GET.lists() for value in values[1]):
+                raise BadRequest("There is a null character in the address.")
+            return view(request, *args, **kwargs)
+
+        return super().admin_view(cast(_View, checked), cacheable)
 
 
 class QuickAdminConfig(AdminConfig):

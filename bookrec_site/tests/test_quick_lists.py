@@ -174,3 +174,14 @@ def test_readers_are_found_by_name_and_address(administrator):
         page = administrator.get(reverse("admin:accounts_user_changelist"), {"q": term})
         assert [*page.context["cl"].queryset] == [reader]
     assert User.objects.count() > 1
+
+
+@pytest.mark.parametrize("query", ["source__exact=%00", "q=a%00b", "p=1&p=%00"])
+def test_a_null_character_in_an_address_is_no_error_of_the_site(administrator, query):
+    address = f"{reverse('admin:accounts_user_changelist')}?{query}"
+    assert administrator.get(address).status_code == 400
+
+
+def test_only_who_may_see_a_page_is_told_what_is_wrong_with_the_address():
+    answer = Client().get(f"{reverse('admin:accounts_user_changelist')}?source__exact=%00")
+    assert answer.status_code == 302
