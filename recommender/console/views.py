@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from recommender.console.comparing import figures_beside, lists_beside, same_readers
 from recommender.console.drawings import curves_chart
@@ -57,11 +57,14 @@ def compare(request: HttpRequest, site: AdminSite) -> HttpResponse:
 
 
 @never_cache
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def look(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    """Show the list of a reader, or of stars, with scores, contributions and the ladder."""
+    """Show the list of a reader, or of stars, with scores, contributions and the ladder.
+
+    The page's own form is posted: stars for two hundred books fit into no address.
+    """
     _need(request, LOOK)
-    form = LookForm(request.GET or None)
+    form = LookForm(request.POST if request.method == "POST" else request.GET or None)
     context: dict[str, Any] = {"form": form, "title": "Through a reader’s eyes"}
     if form.is_valid():
         reader = form.cleaned_data["reader"]

@@ -120,6 +120,16 @@ def test_stars_of_nobody_are_looked_at_by_title_and_id(client, trained) -> None:
     assert "Dragon" in look.found.items[0].book.title
 
 
+def test_stars_of_two_hundred_books_fit_into_what_the_form_sends(client, trained) -> None:
+    """An address has 4,094 characters for gunicorn."""
+    staff(client, "look_as_reader")
+    assert '<form method="post" class="console">' in client.get(reverse(LOOK)).content.decode()
+    title = trained["Dragon"][0].title
+    response = client.post(reverse(LOOK), {"stars": f"{title} = 5\n" * 200})
+    assert response.status_code == 200
+    assert response.context["look"].opinions.stars == {trained["Dragon"][0].pk: 5}
+
+
 @pytest.mark.parametrize(
     ("query", "told"),
     [
@@ -133,7 +143,7 @@ def test_stars_of_nobody_are_looked_at_by_title_and_id(client, trained) -> None:
 )
 def test_what_cannot_be_looked_at_is_said(client, alice, query, told) -> None:
     staff(client, "look_as_reader")
-    response = client.get(reverse(LOOK), query)
+    response = client.post(reverse(LOOK), query)
     assert response.status_code == 400
     assert told in response.content.decode()
 
