@@ -77,7 +77,12 @@ class QuickSite(admin.AdminSite):
         admin_class: type[admin.ModelAdmin] | None = None,
         **options: Any,
     ) -> None:
-        quick = {"paginator": QuickPaginator, "show_full_result_count": False}
+        quick = {
+            "paginator": QuickPaginator,
+            "show_full_result_count": False,
+            # A click on "Show counts" counts a table once for each choice of each filter.
+            "show_facets": admin.ShowFacets.NEVER,
+        }
         super().register(model_or_iterable, admin_class, **(quick | options))
 
     def admin_view(self, view: _View, cacheable: bool = False) -> _View:

@@ -60,6 +60,16 @@ def test_no_list_counts_a_table(model, administrator, many):
             assert "LIMIT" in query["sql"] or "GROUP BY" in query["sql"], match.string
 
 
+@pytest.mark.parametrize("model", [Rating, User])
+def test_the_choices_of_filters_are_not_counted(model, administrator, many):
+    address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    with CaptureQueriesContext(connection) as queries:
+        html = administrator.get(address, {"_facets": "True"}).content.decode()
+    assert 'id="changelist-filter"' in html
+    assert "Hide counts" not in html
+    assert not [query["sql"] for query in queries if "FILTER (WHERE" in query["sql"]]
+
+
 def test_few_rows_are_counted_exactly(many):
     assert str(QuickPaginator(Rating.objects.order_by("id"), 2).count) == "6"
     assert QuickPaginator(Rating.objects.order_by("id"), 2).num_pages == 3
