@@ -157,14 +157,16 @@ class FailingSite:
         """One run is active, none is under way, and there are exactly the files of the runs."""
         assert self.rows("SELECT id FROM recommender_trainingrun WHERE status = 'active'")
         assert self.under_way() == []
-        named = {
-            name
-            for (name,) in self.rows(
-                "SELECT artifact FROM recommender_trainingrun WHERE artifact <> ''"
-            )
-        }
-        assert {path.name for path in self.artifacts.glob("run-*")} == named
-        assert self.drafts() == []
+        # What has gone live clears old files away after that: their rows first.
+        until(lambda: self._published() == self._named() and self.drafts() == [])
+
+    def _published(self) -> set[str]:
+        return {path.name for path in self.artifacts.glob("run-*")}
+
+    def _named(self) -> set[str]:
+        """The artifacts that runs have, as their rows say."""
+        rows = self.rows("SELECT artifact FROM recommender_trainingrun WHERE artifact <> ''")
+        return {name for (name,) in rows}
 
     def ready(self) -> tuple[int, dict[str, Any]]:
         answer = requests.get(f"{self.url}/health/ready", timeout=30)

@@ -144,6 +144,8 @@ def working(environment: Mapping[str, str], folder: Path, queue: str = "default"
         str(Path(sys.executable).with_name("celery")),
         *("--app", "bookrec_site", "worker", "--queues", queue, "--pool", "solo"),
         *("--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+        # Of two workers at one Redis that go by one name only one is heard.
+        *("--hostname", f"{folder.name}-{queue}@%h"),
     ]
     with log.open("wb") as output:
         process = subprocess.Popen(

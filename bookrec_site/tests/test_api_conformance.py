@@ -6,6 +6,7 @@ everything.
 """
 
 import re
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -14,6 +15,7 @@ import schemathesis
 from django.core.wsgi import get_wsgi_application
 from django.db import transaction
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 from schemathesis.config import SchemathesisConfig
 
 from bookrec_site.api.description import description
@@ -38,6 +40,8 @@ UNSPEAKABLE = {
     # Which characters are none that can be printed.
     "rename_shelf": "400",
     "shelve_book": "400",
+    "make_token": "400",
+    "confirm_address": "400",
     # That it is of a book or of a profile, and which reasons each has.
     "report": "400",
     # Which books are named twice.
@@ -48,6 +52,8 @@ ROW_BY_ROW = ("rate_books", "send_events")
 ACCEPTED = ["2xx", "3xx", "401", "403", "404", "409", "429"]
 CONFIG = SchemathesisConfig.from_dict(
     {
+        # No text may hold a NUL, which is tried at every address by itself (test_api_junk).
+        "generation": {"allow-x00": False},
         # Ways end where something is refused: what is wrong is tried operation by operation.
         "phases": {"stateful": {"generation": {"mode": "positive"}}},
         "operations": [
@@ -77,6 +83,18 @@ a_few = settings(
 )
 # The client reads no compressed answers.
 PLAIN = {"Accept-Encoding": "identity"}
+# So many ways are gone; more where they have not led everywhere they should.
+N_WAYS = (15, 60, 240)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def the_same_wherever_it_runs() -> Iterator[None]:
+    """Let Hypothesis take no values from modules that earlier tests of this process imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(providers, "_get_local_constants", providers.Constants)
+        providers.CONSTANTS_CACHE.cache.clear()
+        yield
+    providers.CONSTANTS_CACHE.cache.clear()
 
 
 @api.parametrize()
@@ -192,6 +210,9 @@ def test_what_follows_on_what_is_answered_as_described(
                 recorder=self.recorder,
             )
 
-    Way.run(settings=settings(a_few, max_examples=15, stateful_step_count=8))
+    for n_ways in N_WAYS:
+        Way.run(settings=settings(a_few, max_examples=n_ways, stateful_step_count=8))
+        if reached <= succeeded:
+            break
     assert reached - succeeded == set(), sorted(succeeded)
     assert len(succeeded) >= 5

@@ -27,7 +27,7 @@ from ratings.tests.libraries import goodreads_csv
 pytestmark = pytest.mark.slow
 
 PASSWORD = "worked at elsewhere"
-PATIENCE = 180
+PATIENCE = 600
 LIBRARY = goodreads_csv(
     {"Title": "The Hobbit", "Author": "J.R.R. Tolkien", "My Rating": "5"},
     {"Title": "Dune", "Author": "Frank Herbert", "Exclusive Shelf": "to-read"},

@@ -78,6 +78,36 @@ def test_an_unsafe_migration_is_found(operation: Operation, rule: str):
     assert rule in rules(sql_of(operation))
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        'LOCK TABLE "ratings_rating" IN ACCESS EXCLUSIVE MODE;',
+        "lock ratings_rating;",
+        'SELECT 1; TRUNCATE "ratings_rating";',
+        "CLUSTER ratings_rating;",
+        "VACUUM (ANALYZE, FULL) ratings_rating;",
+        "REFRESH MATERIALIZED VIEW totals;",
+    ],
+)
+def test_what_holds_a_table_is_found_where_squawk_has_no_rule(statement: str):
+    assert rules(f"BEGIN;\n{statement}\nCOMMIT;\n") == {"locking-table"}
+
+
+def test_words_that_are_no_such_statement_pass():
+    sql = """CREATE TRIGGER note_change AFTER INSERT OR TRUNCATE
+ON catalog_book EXECUTE FUNCTION note();
+-- LOCK TABLE would be one.
+REFRESH MATERIALIZED VIEW CONCURRENTLY totals;
+"""
+    assert rules(sql) == set()
+
+
+def test_a_comment_excuses_nothing():
+    assert rules("-- squawk-ignore ban-drop-table\nDROP TABLE ratings_note;\n") == {
+        "ignore-comment"
+    }
+
+
 def test_a_required_column_without_any_default_is_found():
     sql = 'BEGIN;\nALTER TABLE "ratings_rating" ADD COLUMN "mood" varchar(9) NOT NULL;\nCOMMIT;\n'
     assert rules(sql) == {"adding-required-field"}

@@ -9,6 +9,7 @@ from bookrec_site.tests.walks.walking import (
     Walker,
     button,
     give_stars,
+    list_renewed,
     sign_up,
     stars_given,
     stars_of,
@@ -85,15 +86,19 @@ def test_books_are_rated_and_put_away_in_their_place(walker: Walker) -> None:
     assert len(shown) == len(set(shown)) == 10
     unwanted, read, waiting = shown[:3]
 
-    button(page, "Not interested", unwanted).click()
+    with list_renewed(page):
+        button(page, "Not interested", unwanted).click()
     expect(page.get_by_text(f"Not interested in {unwanted}.")).to_be_visible()
-    button(page, "Undo", unwanted).click()
+    with list_renewed(page):
+        button(page, "Undo", unwanted).click()
     expect(button(page, "Not interested", unwanted)).to_be_visible()
-    button(page, "Not interested", unwanted).click()
+    with list_renewed(page):
+        button(page, "Not interested", unwanted).click()
     expect(button(page, "Undo", unwanted)).to_be_visible()
 
     # A double click is one rating.
-    stars_of(page, read).get_by_role("button", name=re.compile("^4 stars")).dblclick()
+    with list_renewed(page):
+        stars_of(page, read).get_by_role("button", name=re.compile("^4 stars")).dblclick()
     expect(page.get_by_text(f"You gave {read} 4 stars.").first).to_be_visible()
     button(page, "To read", waiting).click()
     expect(page.get_by_text(f"{waiting} is on your to-read shelf.").first).to_be_visible()

@@ -1,7 +1,8 @@
 """What readers do on many walks, in the words that they see."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import requests
@@ -77,6 +78,17 @@ def button(page: Page | Locator, action: str, title: str) -> Locator:
     # The title is heard and not seen, and set apart by a space.
     name = re.compile(rf"^{re.escape(action)}\s*: {re.escape(title)}$")
     return page.get_by_role("button", name=name).first
+
+
+@contextmanager
+def list_renewed(page: Page) -> Iterator[None]:
+    """Have the opinion of the block answered, and the list that it makes anew stand there.
+
+    A button that is taken away between a press and its end is not clicked.
+    """
+    page.evaluate("document.getElementById('list').dataset.before = 'yes'")
+    yield
+    expect(page.locator("#list:not([data-before])")).to_be_attached()
 
 
 def stars_of(page: Page, title: str) -> Locator:
