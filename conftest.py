@@ -5,18 +5,15 @@ import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.cache import caches
-from django.db import connection
-from redis import Redis
 
-from accounts.counting import FailOpen
 from bookrec_site.embedded.commands import missing_services, services
 from bookrec_site.embedded.errors import EmbeddedServiceError
 from bookrec_site.tests.isolation import (
+    begin_at_the_same_ids,
     drop_abandoned_databases,
     use_own_postgres_database,
     use_own_redis_database,
@@ -25,8 +22,6 @@ from bookrec_site.tests.isolation import (
 from bookrec_site.tests.sharing_out import ByFile, arrange, tell_apart
 
 _PIECES = pytest.StashKey[Path]()
-# Above all ids that tests bring along or count up to.
-_FIRST_ID = 10_000_000
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -75,28 +70,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def same_ids(request: pytest.FixtureRequest) -> None:
     """Let readers and books have the same ids wherever and after whatever a test trains.
 
-    Runs withhold readers and ratings by a hash of ids, and PostgreSQL's sequences go on where the
-    last test left them: what a run measures would depend on how tests are shared out. Only where
-    there are runs: elsewhere no id comes twice, as on a site, and what is kept by id is nobody
-    else's.
+    Only where there are runs: elsewhere no id comes twice, as on a site, and what is kept by id is
+    nobody else's. What is trained once for a module comes before this, and begins there by itself.
     """
     if "artifacts" not in request.fixturenames:
         return
     request.getfixturevalue("db")
-    with connection.cursor() as cursor:
-        for table in ("accounts_user", "catalog_book"):
-            cursor.execute(
-                f"SELECT setval(pg_get_serial_sequence('{table}', 'id'),"
-                f" greatest(%s, (SELECT max(id) + 1 FROM {table})), false)",
-                [_FIRST_ID],
-            )
-    # Requests are counted by the ids of readers: these were other readers' in the test before.
-    cast(FailOpen, caches["default"]).ask_redis(_forget_requests, None)
-
-
-def _forget_requests(redis: Redis) -> None:
-    if counters := list(redis.scan_iter("requests:*")):
-        redis.delete(*counters)
+    begin_at_the_same_ids()
 
 
 @pytest.hookimpl(trylast=True)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.services import issue_token
 from accounts.tests.factories import UserFactory
+from bookrec_site.tests.isolation import begin_at_the_same_ids
 from bookrec_site.tests.walks.people import bring_library
 from catalog.curation.lists import save_list
 from catalog.models import Book, BookGenre, BookTag, EditorialList, Genre, Tag
@@ -43,6 +44,7 @@ def api_world(django_db_setup, django_db_blocker) -> Iterator[ApiWorld]:
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     with django_db_blocker.unblock(), transaction.atomic():
+        begin_at_the_same_ids()
         yield make_world()
         transaction.set_rollback(True)
     for signal in (request_started, request_finished):

@@ -3,12 +3,15 @@
 import fcntl
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import psycopg2
 import redis
+from django.core.cache import caches
+from django.db import connection
 
+from accounts.counting import FailOpen
 from bookrec_site.embedded import broker_url, redis_url
 from bookrec_site.embedded.places import DATABASE, ROLE, Places
 from bookrec_site.tests.waiting import PATIENCE
@@ -16,6 +19,8 @@ from bookrec_site.tests.waiting import PATIENCE
 _TEST_DATABASE = f"test_{DATABASE}"
 # Redis number 0 is the site's own.
 _REDIS_DATABASES = range(1, 64)
+# Above all ids that tests bring along or count up to.
+_FIRST_ID = 10_000_000
 
 
 def use_own_postgres_database(settings: Any) -> None:
@@ -84,3 +89,25 @@ def own_redis_database(local_dir: Path) -> str:
     with redis.from_url(url) as client:
         client.flushdb()
     return url
+
+
+def begin_at_the_same_ids() -> None:
+    """Give the next reader and the next book the ids that the first of every run's have.
+
+    Runs withhold readers and ratings by a hash of ids, and PostgreSQL's sequences go on where the
+    last test left them: what a run measures would depend on how tests are shared out.
+    """
+    with connection.cursor() as cursor:
+        for table in ("accounts_user", "catalog_book"):
+            cursor.execute(
+                f"SELECT setval(pg_get_serial_sequence('{table}', 'id'),"
+                f" greatest(%s, (SELECT max(id) + 1 FROM {table})), false)",
+                [_FIRST_ID],
+            )
+    # Requests are counted by the ids of readers: these were other readers' in the test before.
+    cast(FailOpen, caches["default"]).ask_redis(_forget_requests, None)
+
+
+def _forget_requests(server: redis.Redis) -> None:
+    if counters := list(server.scan_iter("requests:*")):
+        server.delete(*counters)

@@ -14,6 +14,7 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from bookrec_site.tests.isolation import begin_at_the_same_ids
 from bookrec_site.tests.page_frame import Frame
 from bookrec_site.tests.walks.inventory import (
     ANSWERS,
@@ -74,6 +75,7 @@ def world(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[Worl
         override_settings(ARTIFACTS_DIR=folder, STORAGES=storages),
         transaction.atomic(),
     ):
+        begin_at_the_same_ids()
         shelves = {
             taste: [
                 BookFactory(
