@@ -70,7 +70,7 @@ def test_a_door_is_shut_when_the_last_who_came_in_is_accepted() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()
         early = [socket.create_connection(address) for _ in range(3)]
-        assert n_waiting(listener) == 3
+        until(lambda: n_waiting(listener) == 3)
         accepted: list[socket.socket] = []
         shut(listener)
         with pytest.raises(TimeoutError):
