@@ -25,6 +25,14 @@ from django.db.migrations.loader import MigrationLoader
 _ACCEPTED: Final = Path(__file__).with_suffix(".toml")
 _CREATED = re.compile(r'^CREATE TABLE ("\w+")', re.MULTILINE)
 _ALTERED = re.compile(r'ALTER TABLE ("\w+")')
+# What squawk has no rule for. Each holds a table against whoever reads it, whatever else is done.
+_LOCKING = re.compile(
+    r"(?:^|;)[ \t]*((?:TRUNCATE|LOCK|CLUSTER|VACUUM\b[^;\n]*\bFULL"
+    r"|REFRESH\s+MATERIALIZED\s+VIEW(?!\s+CONCURRENTLY))\b[^;\n]*)",
+    re.IGNORECASE | re.MULTILINE,
+)
+# squawk obeys these comments.
+_EXCUSED = re.compile(r"^.*squawk-ignore.*$", re.MULTILINE)
 
 
 class LinterError(Exception):
@@ -71,11 +79,12 @@ def lint_sql(sql: Mapping[str, str]) -> list[Finding]:
             path = Path(folder) / f"{migration}.sql"
             path.write_text(text)
             files[str(path)] = migration
-        return sorted(
+        found = {
             finding
             for said in _squawk(list(files))
             if (finding := _finding(files[said["file"]], sql[files[said["file"]]], said))
-        )
+        }
+    return sorted(found.union(*(_ours(migration, text) for migration, text in sql.items())))
 
 
 def not_accepted(findings: Iterable[Finding]) -> list[Finding]:
@@ -114,6 +123,16 @@ def _finding(migration: str, sql: str, said: Mapping[str, Any]) -> Finding | Non
     if altered and altered[1] in _CREATED.findall(sql):
         return None
     return Finding(migration, said["rule_name"], statement, said["message"])
+
+
+def _ours(migration: str, sql: str) -> set[Finding]:
+    """Return what squawk does not see."""
+    locking = "Everybody waits for this table, readers too."
+    excused = f"What has to be is accepted in {_ACCEPTED.name}, with its reason."
+    return {
+        *(Finding(migration, "locking-table", at[1], locking) for at in _LOCKING.finditer(sql)),
+        *(Finding(migration, "ignore-comment", at[0], excused) for at in _EXCUSED.finditer(sql)),
+    }
 
 
 def _squawk(files: list[str]) -> list[dict[str, Any]]:
