@@ -21,7 +21,7 @@ from knox.settings import CONSTANTS
 from accounts.errors import LastSuperuser, PasswordChanged, TokenRefused
 from accounts.models import ApiToken, User
 from accounts.open_sessions import NOTE_EVERY_SECONDS, end_sessions
-from accounts.selectors import has_email, has_username
+from accounts.selectors import has_email, has_username, is_anothers_email
 
 logger = logging.getLogger(__name__)
 
@@ -81,8 +81,11 @@ def _hold_names(user: User) -> None:
     """
     with connection.cursor() as cursor:
         # In one order, so that two never wait for each other.
-        for name in sorted({user.username.lower(), user.email.lower()}):
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_NAMES_LOCK, name])
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, key) FROM"
+            " (SELECT DISTINCT hashtext(name) AS key FROM unnest(%s) AS name ORDER BY key) AS keys",
+            [_NAMES_LOCK, [user.username.lower(), user.email.lower()]],
+        )
 
 
 def _refuse_what_is_wrong(user: User, password: str) -> None:
@@ -100,7 +103,7 @@ def _refuse_what_is_wrong(user: User, password: str) -> None:
     # People log in with either, so nobody may take another's address as a name, or the reverse.
     if user.username.lower() != user.email.lower() and has_email(user.username):
         problems.setdefault("username", [USERNAME_TAKEN])
-    if user.email and (has_email(user.email) or has_username(user.email)):
+    if user.email and is_anothers_email(user.email, user):
         problems.setdefault("email", [EMAIL_TAKEN])
     try:
         validate_password(password, user)
