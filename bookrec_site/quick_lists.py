@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db import connections
@@ -86,16 +87,19 @@ class QuickSite(admin.AdminSite):
         super().register(model_or_iterable, admin_class, **(quick | options))
 
     def admin_view(self, view: _View, cacheable: bool = False) -> _View:
-        """Refuse an address with a null character, which PostgreSQL takes in no text.
+        """Refuse an address with a null character, which PostgreSQL takes in no text, and odd keys.
 
-        Django asks the database for the value of a filter as it came. Only who may see the page
-        gets as far.
+        Django asks the database for the value of a filter, and for the keys of chosen rows, as they
+        came. Only who may see the page gets as far.
         """
 
         @wraps(view)
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if any("\0" in value for values in request.GET.lists() for value in values[1]):
                 raise BadRequest("There is a null character in the address.")
+            keys = request.POST.getlist(ACTION_CHECKBOX_NAME)
+            if not all(key.isascii() and key.isdecimal() for key in keys):
+                raise BadRequest("The key of a row is a number.")
             return view(request, *args, **kwargs)
 
         return super().admin_view(cast(_View, checked), cacheable)

@@ -22,6 +22,12 @@ _NAMED = 12
 class ToldInWords(admin.ModelAdmin):
     """A front door to services: what they refuse is a message, not an error of the site."""
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Let an address choose relations alone: Django fails where a time in one is none."""
+        given = super().get_changeform_initial_data(request)
+        chosen = self.get_autocomplete_fields(request)
+        return {name: value for name, value in given.items() if name in chosen}
+
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the form again with what only the database could tell was wrong.
 

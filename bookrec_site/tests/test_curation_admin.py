@@ -183,6 +183,13 @@ def test_a_book_that_is_no_number_is_told(client, curator, chosen):
     assert "Select a valid choice" in str(answer.context["adminform"].form.errors["book"])
 
 
+def test_an_address_chooses_the_book_of_a_boost_and_no_times(client, curator):
+    book = BookFactory()
+    page = client.get(reverse("admin:catalog_boost_add"), {"book": book.pk, "starts_at": "abc"})
+    assert page.status_code == 200
+    assert page.context["adminform"].form["book"].value() == str(book.pk)
+
+
 def test_a_list_is_made_in_its_order_edited_deleted_and_brought_back(client, curator):
     books = [BookFactory(title=f"Book {n}") for n in range(4)]
     url = reverse("admin:catalog_editoriallist_add")

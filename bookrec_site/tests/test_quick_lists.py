@@ -192,6 +192,12 @@ def test_a_null_character_in_an_address_is_no_error_of_the_site(administrator, q
     assert administrator.get(address).status_code == 400
 
 
+@pytest.mark.parametrize("key", ["abc", "-1", "", "٣"])
+def test_a_chosen_row_has_a_number(administrator, key):
+    sent = {"action": "delete_selected", "_selected_action": [key]}
+    assert administrator.post(reverse("admin:auth_group_changelist"), sent).status_code == 400
+
+
 def test_only_who_may_see_a_page_is_told_what_is_wrong_with_the_address():
     answer = Client().get(f"{reverse('admin:accounts_user_changelist')}?source__exact=%00")
     assert answer.status_code == 302
