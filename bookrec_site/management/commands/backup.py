@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from bookrec_site.backup.errors import BackupError
 from bookrec_site.backup.making import make_backup
@@ -42,6 +42,9 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"No backup was made: {error}") from error
+        except DatabaseError as error:
+            # Not there, or of something else; what follows the first line is of the statement.
+            raise CommandError(f"No backup was made: {str(error).splitlines()[0]}") from error
         say(
             f"Wrote {path}, {path.stat().st_size / 1e6:,.1f} MB, in "
             f"{time.monotonic() - begun:.1f} s."

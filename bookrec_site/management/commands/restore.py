@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import OperationalError, connection
 
 from bookrec_site.backup.errors import BackupError
 from bookrec_site.backup.restoring import Outcome, check_backup, restore_backup
@@ -44,6 +44,7 @@ class Command(BaseCommand):
                 made_at = check_backup(file).made_at
                 self.stdout.write(f"{file} is whole, made {made_at}.")
                 return
+            _connect()
             outcome = restore_backup(
                 connection,
                 file,
@@ -67,3 +68,10 @@ class Command(BaseCommand):
             self.stdout.write(f"{outcome.n_tokens_dropped} API tokens were not restored.")
         if outcome.is_to_be_migrated:
             self.stdout.write("Run `manage.py migrate` before you start it.")
+
+
+def _connect() -> None:
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        raise CommandError(f"Nothing was restored: {str(error).splitlines()[0]}") from error
