@@ -227,7 +227,7 @@ class FailingSite:
     def frozen_run(self, is_there: Callable[[int], bool]) -> tuple[int, list[psutil.Process]]:
         """Request runs until one is stopped (SIGSTOP) at a place; return it and its process."""
         worker = self.program("--queues training")
-        for _ in range(12):
+        for _ in range(30):
             run = self.request_run()
             self._until_quickly(lambda run=run: is_there(run) or run not in self.under_way())
             processes = worker.children()
@@ -239,7 +239,7 @@ class FailingSite:
             for process in processes:
                 process.resume()
             self.until_over(run)
-        raise AssertionError("Twelve runs were quicker than this test.")
+        raise AssertionError("Thirty runs were quicker than this test.")
 
     @staticmethod
     def _until_quickly(condition: Callable[[], bool]) -> None:
