@@ -1,6 +1,7 @@
 """Readers for tests."""
 
 import factory
+from django.contrib.auth.models import Permission
 
 from accounts.models import User
 
@@ -31,3 +32,13 @@ class ImportedReaderFactory(factory.django.DjangoModelFactory):
     source = User.Source.GOODBOOKS
     is_active = False
     password = "!"
+
+
+def staff(*codenames: str, **fields: object) -> User:
+    """Make a member of staff who may do these things, and no more."""
+    user = UserFactory(is_staff=True, **fields)
+    found = Permission.objects.filter(codename__in=codenames)
+    # One of them may be named in several apps, none may be missing.
+    assert {permission.codename for permission in found} == set(codenames)
+    user.user_permissions.set(found)
+    return user

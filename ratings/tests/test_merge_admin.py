@@ -3,12 +3,11 @@
 import re
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import UserFactory, staff
 from catalog.models import Book, DifferentBooks
 from catalog.tests.factories import BookFactory
 from ratings.models import BookMerge, Rating
@@ -20,17 +19,15 @@ CANDIDATES = "admin:ratings_bookmerge_candidates"
 COMPARE = "admin:ratings_bookmerge_compare"
 
 
-def staff(*codenames: str) -> Client:
-    user = UserFactory(is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+def logged_in(*codenames: str) -> Client:
     client = Client()
-    client.force_login(user)
+    client.force_login(staff(*codenames))
     return client
 
 
 @pytest.fixture
 def curator(db) -> Client:
-    return staff("view_bookmerge", "add_bookmerge", "change_bookmerge", "view_book")
+    return logged_in("view_bookmerge", "add_bookmerge", "change_bookmerge", "view_book")
 
 
 @pytest.fixture
@@ -135,7 +132,7 @@ def test_two_books_that_are_two_are_proposed_no_more(curator, twins):
 
 @pytest.mark.parametrize("codenames", [(), ("view_bookmerge", "view_book", "change_book")])
 def test_who_may_not_merge_is_refused(twins, codenames):
-    client = staff(*codenames)
+    client = logged_in(*codenames)
     assert client.get(reverse(CANDIDATES)).status_code == 403
     assert client.get(compared(twins)).status_code == 403
     assert answer(client, twins, "merge").status_code == 403

@@ -3,12 +3,11 @@
 from itertools import pairwise
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db.models.functions import Now
 from django.urls import reverse
 
 from accounts.models import User
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import UserFactory, staff
 from recommender import runs
 from recommender.models import TrainingRun
 from recommender.training import run_training
@@ -18,22 +17,16 @@ pytestmark = pytest.mark.django_db
 OVERVIEW = "admin:recommender_trainingrun_changelist"
 
 
-def staff(username: str, *permissions: str) -> User:
-    user = UserFactory(username=username, is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    return user
-
-
 @pytest.fixture
 def connie(client) -> User:
-    user = staff("connie", "view_trainingrun", "change_trainingrun")
+    user = staff("view_trainingrun", "change_trainingrun", username="connie")
     client.force_login(user)
     return user
 
 
 @pytest.fixture
 def onlooker(client) -> User:
-    user = staff("oscar", "view_trainingrun")
+    user = staff("view_trainingrun", username="oscar")
     client.force_login(user)
     return user
 

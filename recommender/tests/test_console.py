@@ -4,12 +4,11 @@ import weakref
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import UserFactory, staff
 from catalog.tests.factories import BookFactory
 from ratings.services import rate_book
 from recommender import artifact_store
@@ -43,9 +42,8 @@ def charlie(db) -> User:
     return UserFactory(username="charlie")
 
 
-def staff(client, *permissions: str) -> User:
-    user = UserFactory(username="olive", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+def log_in_olive(client, *permissions: str) -> User:
+    user = staff(*permissions, username="olive")
     client.force_login(user)
     return user
 
@@ -62,7 +60,7 @@ def staff(client, *permissions: str) -> User:
     ],
 )
 def test_each_page_has_its_permission(client, permissions, name, status) -> None:
-    staff(client, *permissions)
+    log_in_olive(client, *permissions)
     assert client.get(reverse(name)).status_code == status
 
 
@@ -100,7 +98,7 @@ def test_the_ladder_says_where_it_ended(trained, charlie, artifacts) -> None:
 
 
 def test_the_page_looks_as_a_reader_and_leaves_a_line_in_the_log(client, alice, caplog) -> None:
-    olive = staff(client, "look_as_reader")
+    olive = log_in_olive(client, "look_as_reader")
     with caplog.at_level("INFO", logger="recommender.console"):
         html = client.get(reverse(LOOK), {"reader": "ALICE@example.org"}).content.decode()
     for item in recommendations_for(alice).items:
@@ -110,7 +108,7 @@ def test_the_page_looks_as_a_reader_and_leaves_a_line_in_the_log(client, alice, 
 
 
 def test_stars_of_nobody_are_looked_at_by_title_and_id(client, trained) -> None:
-    staff(client, "look_as_reader")
+    log_in_olive(client, "look_as_reader")
     first, second = trained["Dragon"][:2]
     text = f"{first.title} = 5\n{second.pk}=4\n"
     response = client.get(reverse(LOOK), {"stars": text})
@@ -122,7 +120,7 @@ def test_stars_of_nobody_are_looked_at_by_title_and_id(client, trained) -> None:
 
 def test_stars_of_two_hundred_books_fit_into_what_the_form_sends(client, trained) -> None:
     """An address has 4,094 characters for gunicorn."""
-    staff(client, "look_as_reader")
+    log_in_olive(client, "look_as_reader")
     assert '<form method="post" class="console">' in client.get(reverse(LOOK)).content.decode()
     title = trained["Dragon"][0].title
     response = client.post(reverse(LOOK), {"stars": f"{title} = 5\n" * 200})
@@ -142,7 +140,7 @@ def test_stars_of_two_hundred_books_fit_into_what_the_form_sends(client, trained
     ],
 )
 def test_what_cannot_be_looked_at_is_said(client, alice, query, told) -> None:
-    staff(client, "look_as_reader")
+    log_in_olive(client, "look_as_reader")
     response = client.post(reverse(LOOK), query)
     assert response.status_code == 400
     assert told in response.content.decode()
@@ -153,7 +151,7 @@ def test_two_runs_are_compared_by_figures_and_lists(client, measured_tastes, art
     for book in measured_tastes["Detective"][:3]:
         rate_book(user=reader, book=book, stars=5)
     first, second = run_training(trigger="test"), run_training(trigger="test")
-    staff(client, "view_trainingrun", "look_as_reader")
+    log_in_olive(client, "view_trainingrun", "look_as_reader")
     query = {"first": first.pk, "second": second.pk, "readers": "bob"}
     response = client.get(reverse(COMPARE), query)
     html = response.content.decode()
@@ -172,7 +170,7 @@ def test_two_runs_are_compared_by_figures_and_lists(client, measured_tastes, art
 def test_who_may_not_look_compares_figures_alone(client, measured_tastes, artifacts) -> None:
     UserFactory(username="bob")
     run = run_training(trigger="test")
-    staff(client, "view_trainingrun")
+    log_in_olive(client, "view_trainingrun")
     query = {"first": run.pk, "second": run.pk, "readers": "bob"}
     assert "lists" not in client.get(reverse(COMPARE), query).context
 
@@ -181,7 +179,7 @@ def test_a_run_without_its_files_has_no_lists(client, measured_tastes, artifacts
     UserFactory(username="bob")
     first, second = run_training(trigger="test"), run_training(trigger="test")
     artifact_store.delete(first.artifact)
-    staff(client, "view_trainingrun", "look_as_reader")
+    log_in_olive(client, "view_trainingrun", "look_as_reader")
     query = {"first": first.pk, "second": second.pk, "readers": "bob"}
     response = client.get(reverse(COMPARE), query)
     assert response.status_code == 400
@@ -229,7 +227,7 @@ def test_newcomers_are_measured_with_few_ratings(measured_tastes, artifacts) -> 
 def test_what_readers_did_is_shown_by_run_and_surface(
     client, db, nothing_served, monkeypatch
 ) -> None:
-    staff(client, "view_trainingrun")
+    log_in_olive(client, "view_trainingrun")
     now = timezone.now()
     today = now.date()
     # The page's day is this one too, even where the test runs over midnight.

@@ -3,12 +3,11 @@
 import gzip
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import UserFactory, staff
 from reports import services
 from reports.models import Report
 
@@ -19,16 +18,10 @@ MAKE = reverse("admin:reports_report_make")
 HTML = b"<!doctype html><title>What the data says</title>"
 
 
-def staff(username: str, *permissions: str) -> User:
-    user = UserFactory(username=username, is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    return user
-
-
 @pytest.fixture
 def olga(client) -> User:
     """An operator."""
-    user = staff("olga", "view_report", "add_report")
+    user = staff("view_report", "add_report", username="olga")
     client.force_login(user)
     return user
 
@@ -127,7 +120,7 @@ def test_the_list_names_them_all_and_loads_none(
     ("permissions", "may_read"), [((), False), (("view_report",), True), (("add_report",), False)]
 )
 def test_staff_may_do_what_is_permitted(client, sent, ready, permissions, may_read) -> None:
-    client.force_login(staff("sam", *permissions))
+    client.force_login(staff(*permissions, username="sam"))
     assert client.get(read(ready)).status_code == (200 if may_read else 403)
     may_make = "add_report" in permissions
     assert client.post(MAKE).status_code == (302 if may_make else 403)
