@@ -1,7 +1,6 @@
 """What is answered to requests that fail: pages, and RFC 9457 problem details below the API."""
 
 import sys
-from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -19,27 +18,16 @@ from rest_framework.views import exception_handler as drf_exception_handler
 
 from accounts.selectors import is_gone
 from bookrec_site.parsers import ContentTooLarge
+from bookrec_site.problem_documents import MEDIA_TYPE, problem
 from catalog.selectors import load_cards
 from ratings.marks import marked, marked_for
 from recommender.serving import popular_books
 
-MEDIA_TYPE = "application/problem+json"
 API_PREFIX = "/api/"
 # Books that a page that is not there offers instead.
 N_IDEAS = 6
 # Seconds; a database that was restarted is back by then.
 RETRY_AFTER = 10
-
-
-def problem(status: int, detail: str, **members: object) -> dict[str, object]:
-    """Return the members of a problem document; type is "about:blank", so title names status."""
-    return {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        **members,
-    }
 
 
 class ReaderGone(exceptions.AuthenticationFailed):

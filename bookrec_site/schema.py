@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAuthenticated
 
-from bookrec_site.problems import MEDIA_TYPE
+from bookrec_site.problem_documents import MEDIA_TYPE
 
 _MEANINGS = {
     304: "Nothing has changed since the `ETag` in `If-None-Match`.",

@@ -15,6 +15,7 @@ from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
 from bookrec_site.leaving import is_shut, take_in_the_rest
+from bookrec_site.problem_documents import MEDIA_TYPE, problem
 
 # What is no request, by the status that says so; the first that fits.
 _REFUSED: Final = (
@@ -97,7 +98,7 @@ class Worker(ThreadWorker):
         self.log.info("No request, answered with %d: %s", refused[0], type(exc).__name__)
         try:
             # Never waiting: who sends such things may not read.
-            util.write_nonblock(client, _problem(refused[0], str(exc)[:_MAX_DETAIL]))
+            util.write_nonblock(client, _answer(refused[0], str(exc)[:_MAX_DETAIL]))
         except OSError as error:
             self.log.debug("The answer did not reach the client: %s", error)
 
@@ -105,19 +106,13 @@ class Worker(ThreadWorker):
         return self._leaves_until - time.monotonic() if self._n_at_hand else 0.0
 
 
-def _problem(status: HTTPStatus, detail: str) -> bytes:
+def _answer(status: HTTPStatus, detail: str) -> bytes:
     """Return a whole answer, after which the connection ends."""
-    members = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "detail": detail,
-    }
-    body = json.dumps(members).encode()
+    body = json.dumps(problem(status, detail)).encode()
     headers = (
         f"HTTP/1.1 {status.value} {status.phrase}",
         "Connection: close",
-        "Content-Type: application/problem+json",
+        f"Content-Type: {MEDIA_TYPE}",
         f"Content-Length: {len(body)}",
         "Cache-Control: private, no-store",
         "X-Content-Type-Options: nosniff",

@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.http import ConditionalGetMiddleware
 from django.utils.decorators import decorator_from_middleware
 
-from bookrec_site.problems import MEDIA_TYPE, problem
+from bookrec_site.problem_documents import MEDIA_TYPE, problem
 
 
 class _Conditions(ConditionalGetMiddleware):

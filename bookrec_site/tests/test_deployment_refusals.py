@@ -13,7 +13,7 @@ from io import BytesIO
 import pytest
 import requests
 
-from bookrec_site.problems import MEDIA_TYPE
+from bookrec_site.problem_documents import MEDIA_TYPE
 from bookrec_site.tests.composed import Composition, LoopbackNetwork
 from bookrec_site.tests.front import Front, front, needs_nginx
 from bookrec_site.tests.stand_ins import StandIn, stand_in
